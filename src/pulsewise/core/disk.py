@@ -1,0 +1,140 @@
+"""Writing so that nothing half-written is ever taken for whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pulsewise.core.errors import ArtifactError, InputError, UsageError
+
+
+def write_atomic(path: Path, content: bytes | str | Callable[[Path], None], *, overwrite: bool = True) -> Path:
+    """Write a file whole or not at all: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where missing.
+    content : bytes, str or callable
+        A callable writes to the temporary path it is given.
+    overwrite : bool
+        If False and the file is there: `output_exists`.
+
+    Raises `disk` (without paths) where the disk is full, read-only or broken; what was there stays.
+    """
+    if not overwrite and path.exists():
+        raise UsageError("output_exists", f"{path.name} is there already", fix="give --overwrite or another --out")
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        temporary = Path(name)
+        os.close(handle)
+        if callable(content):
+            content(temporary)
+        else:
+            temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+        _fsync_folder(path.parent)
+    except OSError as error:
+        raise InputError(
+            "disk",
+            f"writing {path.name} failed: {error.strerror or 'input/output error'}",
+            fix="free space or choose another --out",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_json(path: Path, data: Any, *, overwrite: bool = True) -> Path:
+    """Write data as JSON with sorted keys; a NaN is a programming error and raises ValueError."""
+    text = json.dumps(data, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_atomic(path, text, overwrite=overwrite)
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold a folder for writing: a second process gets `output_locked` with pid and host of the first.
+
+    The lock of a process that no longer runs on this host is taken over.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    mine = {"pid": os.getpid(), "host": socket.gethostname()}
+    for attempt in (1, 2):
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        except FileExistsError:
+            holder = _holder(path)
+            if attempt == 2 or _alive(holder):
+                raise ArtifactError(
+                    "output_locked",
+                    f"process {holder.get('pid', '?')} on {holder.get('host', '?')} is writing here",
+                    fix="wait for it, or choose another --out",
+                ) from None
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(
+                "disk", f"cannot write to {folder.name}: {error.strerror}", fix="choose another --out"
+            ) from error
+        else:
+            break
+    with os.fdopen(handle, "w") as file:
+        json.dump(mine, file)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _alive(holder: dict[str, Any]) -> bool:
+    if not holder:
+        return False
+    if holder.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, KeyError):
+        return True
+    return True

@@ -1,0 +1,61 @@
+"""Limits that hold before anything is allocated: a file cannot promise its way past them."""
+
+from __future__ import annotations
+
+import math
+
+from pulsewise.core.errors import InputError
+
+UPLOAD_BYTES = 64 * 2**20
+"""Bytes of one upload to the service."""
+EXPANDED_BYTES = 512 * 2**20
+"""Bytes after unpacking an archive or a compressed stream."""
+EXPANSION_RATIO = 200
+"""Unpacked over packed size."""
+ARCHIVE_MEMBERS = 200
+CHANNELS = 64
+SAMPLES = 2**28
+"""Samples of one channel."""
+RATE_HZ = 10_000.0
+HEADER_BYTES = 64 * 2**10
+LINE_BYTES = 64 * 2**10
+JSON_DEPTH = 20
+SEGMENT_DEPTH = 8
+
+
+def check_rate(rate: float | None, *, where: str = "") -> float:
+    """The sampling rate in Hz if it is one, else `sampling_rate` naming the option to give.
+
+    >>> check_rate(125)
+    125.0
+    """
+    if rate is None or not math.isfinite(rate) or not 0 < rate <= RATE_HZ:
+        came = "none was found" if rate is None else f"{rate:g} came"
+        raise InputError(
+            "sampling_rate",
+            f"a sampling rate above 0 and up to {RATE_HZ:g} Hz is needed, {came}",
+            where=where,
+            fix="give --rate HZ",
+        )
+    return float(rate)
+
+
+def check_samples(samples: int, channels: int = 1, *, where: str = "") -> None:
+    """Refuse (`too_large`) what is beyond the limits, before it is allocated.
+
+    Parameters
+    ----------
+    samples : int
+        Samples per channel.
+    channels : int
+        Number of channels.
+    """
+    if channels > CHANNELS:
+        raise InputError("too_large", f"at most {CHANNELS} channels are read, {channels} came", where=where)
+    if samples > SAMPLES or samples * channels > 4 * SAMPLES:
+        raise InputError(
+            "too_large",
+            f"at most {SAMPLES} samples are read, the file promises {samples}",
+            where=where,
+            fix="cut the recording into parts",
+        )

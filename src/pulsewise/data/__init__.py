@@ -1,0 +1,1 @@
+"""From files to windows that cannot leak: open, align, window, store, split."""

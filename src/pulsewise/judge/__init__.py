@@ -1,0 +1,1 @@
+"""Is it true? Protocols, skill against no-skill predictors, intervals over people, results."""

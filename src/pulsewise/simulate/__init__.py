@@ -1,0 +1,1 @@
+"""People with known truth: beats, pressure, glucose, cohorts and faults, as Recordings."""
