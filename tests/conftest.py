@@ -1,0 +1,27 @@
+"""Fixtures for all tests. Real recordings are found by PULSEWISE_DATA or ../shared/data and never copied."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def find_real_data() -> Path | None:
+    """The folder of real recordings, or None where there is none."""
+    here = Path(__file__).resolve().parent.parent
+    candidates = [os.environ.get("PULSEWISE_DATA"), here.parent / "shared" / "data"]
+    return next((Path(c) for c in candidates if c and (Path(c) / "README.md").is_file()), None)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings; skips where it is not, except on CI, where it must be."""
+    folder = find_real_data()
+    if folder is None:
+        reason = "real recordings not found: set PULSEWISE_DATA or place them in ../shared/data"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
