@@ -19,6 +19,8 @@ class Code:
 
 
 CODES: dict[str, Code] = {
+    # 1: our own fault
+    "internal": Code(1, 500, "a fault in pulsewise itself; please report it"),
     # 2: the call is wrong
     "usage": Code(2, 400, "the command or its options are not of the documented form"),
     "config": Code(2, 400, "a recipe or an option has an unknown key, a wrong type or a wrong value"),
