@@ -1,44 +1,55 @@
-# Every target does its own set-up: a virtual environment in .venv, once.
+# Every target does its own set-up, once: a virtual environment in .venv. `make` alone lists the targets.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 DATA ?= ../shared/data
-READY := $(VENV)/.ready
+# torch without GPU packages: what the constraints pin, from the index of CPU builds where the usual one has only GPU builds
+TORCH := $(shell grep -i '^torch==' constraints.txt)
 
-.PHONY: demo test soak known-answers benchmark docs lint setup clean
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint soak known-answers benchmark docs hooks clean
 
-setup: $(READY)
+help:            ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 18
 
-$(READY): pyproject.toml constraints.txt
+setup: $(VENV)/.ready  ## make the virtual environment in .venv
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt 'torch==2.13.0'
-	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
-	@touch $(READY)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt '$(TORCH)'
+	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
 
-demo: $(READY)
+demo: $(VENV)/.ready  ## simulated people through every stage, to a report and a prediction
 	@$(RUN) pulsewise demo
 
-test: $(READY) lint
-	$(RUN) pytest -n 2 -m "not soak and not known_answers" --cov --cov-report=term:skip-covered
+test: $(VENV)/.ready lint  ## lint, types, import rules and all tests but the long ones
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal -m "not soak and not known_answers" \
+	  --cov --cov-report=term:skip-covered
 
-lint: $(READY)
+lint: $(VENV)/.ready  ## style, types and import rules
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
 
-soak: $(READY)
+soak: $(VENV)/.ready  ## full counts of mutations, kills and long runs
 	$(RUN) pytest -m soak
 
-known-answers: $(READY)
+known-answers: $(VENV)/.ready  ## figures on real recordings (DATA=folder)
 	PULSEWISE_DATA=$(DATA) $(RUN) pytest -m known_answers -s
 
-benchmark: $(READY)
+benchmark: $(VENV)/.ready  ## speed, as ratios against other libraries
 	$(RUN) benchmarks
 
-docs: $(READY)
-	$(RUN) sphinx -W -b html docs docs/_build/html
+docs: $(VENV)/.ready  ## the documentation, in docs/_build/html
+	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
-clean:
-	rm -rf $(VENV) demo docs/_build
+hooks: $(VENV)/.ready  ## check every commit before it is made
+	$(VENV)/bin/pre-commit install
+
+clean:           ## remove the environment and everything built
+	rm -rf $(VENV) docs/_build docs/reference/generated
