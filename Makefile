@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 DATA ?= ../shared/data
-# torch without GPU packages: what the constraints pin, from the index of CPU builds where the usual one has only GPU builds
+# where the usual index has only GPU builds of torch: TORCH_OPTIONS='--index-url https://download.pytorch.org/whl/cpu'
 TORCH := $(shell grep -i '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
@@ -18,7 +18,7 @@ setup: $(VENV)/.ready  ## make the virtual environment in .venv
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt '$(TORCH)'
+	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt '$(TORCH)' $(TORCH_OPTIONS)
 	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 

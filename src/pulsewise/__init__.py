@@ -1,3 +1,43 @@
-"""Recordings of the pulse and the heart in; clinical values out, each with an honest answer to whether it is true."""
+"""Recordings of the pulse and the heart in; clinical values out, each with an honest answer to whether it is true.
+
+The words of the command line are functions here. They are imported when first used, so that `import pulsewise` is
+instant.
+
+===================  =====================================================================
+`open`               recordings (or windows) in a file of any known format
+`info`               what was detected in a file or a bundle, and why
+`simulate.cohort`    simulated people with known truth
+`run`                a recipe through every stage, into a run folder
+`train`              a network or model on the training rows of a split
+`evaluate`           a bundle judged beside no-skill predictors
+`report`             one HTML file of a result
+`predict`            estimates for files, with intervals and reasons for abstaining
+`list`               what there is
+`doctor`             what works on this machine
+===================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 __version__ = "0.1.0.dev0"
+
+_VERBS = {
+    "list": "pulsewise.cli.list:entries",
+}
+
+__all__ = ["__version__", *_VERBS]  # every key is a name that __getattr__ gives
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _VERBS:
+        raise AttributeError(f"module 'pulsewise' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, _, function = _VERBS[name].partition(":")
+    return getattr(import_module(module), function)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_VERBS})

@@ -1,0 +1,30 @@
+"""Sphinx: the pages here, and a reference made from the program itself (see generate.py)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import generate
+
+from pulsewise import __version__
+
+generate.write(Path(__file__).parent / "reference" / "generated")
+
+project = "pulsewise"
+author = "the pulsewise maintainers"
+copyright = "2026, the pulsewise maintainers"  # Sphinx's name for it
+version = release = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "pulsewise"
+html_static_path = []
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_mock_imports = ["torch", "lightning"]
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+nitpicky = False
