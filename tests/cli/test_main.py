@@ -28,7 +28,8 @@ def test_every_file_is_a_command_with_a_summary_and_a_function_of_its_name() -> 
     for word in cli.words().values():
         assert word.summary.endswith("."), f"{word.name}: the first line of the docstring is the summary"
         assert word.panel in cli.PANELS
-        assert callable(getattr(importlib.import_module(f"pulsewise.cli.{word.name}"), word.name))
+        stem = word.name.replace("-", "_")
+        assert callable(getattr(importlib.import_module(f"pulsewise.cli.{stem}"), stem))
 
 
 def test_help_without_arguments_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ How to add a command: write `cli/<word>.py` with
   docstring is the help text. It imports what it needs inside, so that `--help` stays fast; it prints results by
   `cli._output` and raises `PulsewiseError`s; it returns nothing.
 
+A word of two parts has a hyphen where its file has an underscore: `check_claim.py` is `pulsewise check-claim`.
 Nothing is registered anywhere. Files whose names begin with `_` are not commands. For the word in the call only
 its own file is imported; the others are described from their text.
 """
@@ -62,7 +63,7 @@ def _describe(path: Path) -> Word:
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "PANEL" for t in node.targets):
             panel = str(ast.literal_eval(node.value))
-    return Word(path.stem, (ast.get_docstring(tree) or "").partition("\n")[0], panel)
+    return Word(path.stem.replace("_", "-"), (ast.get_docstring(tree) or "").partition("\n")[0], panel)
 
 
 class _ByPanel(typer.core.TyperGroup):
@@ -89,8 +90,9 @@ def application(wanted: Sequence[str] | None = None) -> typer.Typer:
     app.callback(invoke_without_command=True, epilog=EPILOG)(_start)
     for word in words().values():
         if wanted is None or word.name in wanted:
-            module = importlib.import_module(f"pulsewise.cli.{word.name}")
-            app.command(name=word.name)(_with_shared_options(getattr(module, word.name)))
+            stem = word.name.replace("-", "_")
+            module = importlib.import_module(f"pulsewise.cli.{stem}")
+            app.command(name=word.name)(_with_shared_options(getattr(module, stem)))
         else:
             app.command(name=word.name, help=word.summary)(_elsewhere)
     return app

@@ -166,8 +166,8 @@ def _findings(r: float | None, rmse: float | None, mae: float | None, sd: float 
                 )
             else:
                 found.append(
-                    f"Explained variance is {_percent(1 - (rmse / sd) ** 2)} by the RMSE; r would allow {_percent(r * r)}, "
-                    f"an RMSE of {best:.2f} {unit}, after correcting offset and slope."
+                    f"Explained variance is {_percent(1 - (rmse / sd) ** 2)} by the RMSE; r would allow "
+                    f"{_percent(r * r)}, an RMSE of {best:.2f} {unit}, after correcting offset and slope."
                 )
     return found
 
