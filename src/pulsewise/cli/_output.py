@@ -87,7 +87,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: s
         return
     print("\t".join(columns))
     for row in rows:
-        print("\t".join(_cell(row.get(c)).replace("\t", " ") for c in columns))
+        print("\t".join(cell(row.get(c)).replace("\t", " ") for c in columns))
 
 
 def _draw(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str) -> None:
@@ -103,14 +103,14 @@ def _draw(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str)
         numeric = any(isinstance(r.get(column), int | float) for r in rows)
         drawn.add_column(Text(column.replace("_", " ")), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(_cell(row.get(c))) for c in columns))
+        drawn.add_row(*(Text(cell(row.get(c))) for c in columns))
     Console(file=sys.stdout, highlight=False).print(drawn)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value as one line of text, without control characters.
 
-    >>> _cell(3.14159), _cell(None), _cell(["a", "b"]), _cell(7218753)
+    >>> cell(3.14159), cell(None), cell(["a", "b"]), cell(7218753)
     ('3.142', '', 'a, b', '7218753')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -120,13 +120,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
     if isinstance(value, list | tuple):
-        return ", ".join(_cell(v) for v in value)
+        return ", ".join(cell(v) for v in value)
     return "".join(c if c.isprintable() else " " for c in str(value))
 
 
 def facts(pairs: Mapping[str, Any], *, title: str = "") -> None:
     """Print names and values, one a line, aligned on a terminal and tab-separated elsewhere; empty ones not."""
-    shown = {name: _cell(value) for name, value in pairs.items() if _cell(value)}
+    shown = {name: cell(value) for name, value in pairs.items() if cell(value)}
     fancy = decorated(sys.stdout)
     if title:
         print(f"\033[1m{title}\033[0m" if fancy else title)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pulsewise.cli._options import Json
 from pulsewise.core.errors import SetupError
 
 PANEL = "Start"
@@ -115,7 +116,7 @@ SELF_TESTS: Mapping[str, Callable[[], str]] = {"files": _atomic}
 
 
 def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON with a schema_version.")] = False,
+    json: Json = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Leave out the self-test.")] = False,
 ) -> None:
     """Say what works on this machine and what is missing.

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pulsewise.cli._options import Json
 from pulsewise.core.errors import UsageError
 from pulsewise.core.registry import Plugin, plugins
 
@@ -99,7 +100,7 @@ def _presets() -> Sequence[Entry]:
 
 def list(  # the function is named like its word, as in every file here
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(KINDS)}.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON with a schema_version.")] = False,
+    json: Json = False,
 ) -> None:
     """List what there is, without KIND how many of each.
 
