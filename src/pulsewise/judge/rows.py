@@ -1,0 +1,156 @@
+"""The rows an evaluation rests on: one per test window and quantity, and how they become one per reading.
+
+One label spread over many windows makes n look larger than it is. The headline figures are therefore per
+reference reading: the estimates of its windows are averaged first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pulsewise.core.errors import InputError
+
+Columns = dict[str, NDArray[np.generic]]
+"""Columns of equal length by name."""
+
+TEXT = ("quantity", "person", "session", "record", "reading", "reasons", "sex", "device", "site")
+NUMBERS = ("start", "reference", "estimate", "low", "high", "quality", "label_age", "age", "hour")
+COUNTS = ("window", "fold")
+FLAGS = ("abstained",)
+
+REQUIRED = ("reference", "estimate")
+"""`reference` and `estimate` are in the stored unit of `quantity`. Everything else may be missing: `person`,
+`session`, `record`, `reading` (rows of one reading share it), `start` (s), `low` and `high` (interval),
+`quality` (0 to 1), `abstained` and `reasons` (codes joined by `;`), `label_age` (s), `window` (row of the
+store), `fold`, `age`, `sex`, `hour`, `device`, `site`, `condition_<name>`, and one `control_<name>` per
+no-skill predictor. An abstained row may still carry the estimate the model would have given."""
+
+
+def columns_of(rows: pa.Table) -> Columns:
+    """The table as arrays, with every known column there: NaN, "", -1 or False where it was missing.
+
+    Raises `shape` where `reference` or `estimate` is missing or not a number.
+    """
+    for name in REQUIRED:
+        if name not in rows.column_names:
+            raise InputError(
+                "shape", f"the rows need a column {name!r}", fix=f"columns: {', '.join(rows.column_names)}"
+            )
+    result: Columns = {}
+    for name in rows.column_names:
+        column = rows.column(name)
+        if name in NUMBERS or name.startswith("control_"):
+            result[name] = _numbers(name, column)
+        elif name in COUNTS:
+            result[name] = column.fill_null(-1).to_numpy().astype(np.int64)
+        elif name in FLAGS:
+            result[name] = np.asarray(column.fill_null(False).to_numpy(), dtype=bool)
+        else:
+            result[name] = np.array([_text(value) for value in column.to_pylist()], dtype=str)
+    n = rows.num_rows
+    for name in TEXT:
+        result.setdefault(name, np.full(n, "", dtype="U1"))
+    for name in NUMBERS:
+        result.setdefault(name, np.full(n, np.nan))
+    for name in COUNTS:
+        result.setdefault(name, np.full(n, -1, dtype=np.int64))
+    for name in FLAGS:
+        result.setdefault(name, np.zeros(n, dtype=bool))
+    return result
+
+
+def _numbers(name: str, column: pa.ChunkedArray) -> NDArray[np.float64]:
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_null(column.type)):
+        raise InputError("shape", f"numbers are needed, {column.type} came", where=name)
+    values = np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def reading_codes(columns: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int64]:
+    """A number per row, equal for rows of the same reference reading, shape (N,).
+
+    Column `reading` decides where it is filled. Elsewhere rows share a reading where
+
+    - all rows of their recording have one value, and person, session (recording, where no session is
+      given) and value are equal: a label written on every window, or on all recordings of a sitting, counts
+      once, also where it was in truth read several times (then n is too small, never too large);
+    - the recording has several values, and their labels' ages point to the same moment (to 0.1 s); without
+      ages, they follow each other and are equal.
+    """
+    person, record = columns["person"].astype(str), columns["record"].astype(str)
+    place = np.where(columns["session"].astype(str) == "", record, columns["session"].astype(str))
+    reference = np.asarray(columns["reference"], dtype=np.float64)
+    keys = np.array([f"{p}\x00{r}" for p, r in zip(person, record, strict=True)], dtype=str)
+    names: list[str] = [""] * len(reference)
+    _, recording = np.unique(keys, return_inverse=True)
+    order = np.argsort(recording, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(recording[order])) + 1):
+        if not len(rows):
+            continue
+        values = reference[rows]
+        if np.all(values == values[0]):
+            marks = [f"{place[rows[0]]}\x00{values[0]!r}"] * len(rows)
+        else:
+            moments = _moments(columns, rows, values)
+            marks = [f"{record[rows[0]]}\x00{moment}" for moment in moments]
+        for row, mark in zip(rows.tolist(), marks, strict=True):
+            names[row] = f"{person[row]}\x00{mark}"
+    given = columns["reading"].astype(str)
+    names = [f"{p}\x00\x00{g}" if g else name for p, g, name in zip(person, given, names, strict=True)]
+    _, codes = np.unique(np.array(names, dtype=str), return_inverse=True)
+    return codes.astype(np.int64)
+
+
+def _moments(
+    columns: Mapping[str, NDArray[np.generic]], rows: NDArray[np.intp], values: NDArray[np.float64]
+) -> list[str]:
+    """Per row of one recording, which moment its label is of. The age has no sign: most rows agree on one side."""
+    start = np.asarray(columns["start"], dtype=np.float64)[rows]
+    age = np.asarray(columns["label_age"], dtype=np.float64)[rows]
+    if not (np.isfinite(start).all() and np.isfinite(age).all()):
+        order = np.lexsort((np.arange(len(rows)), start))
+        run = np.empty(len(rows), dtype=np.int64)
+        run[order] = np.cumsum(np.diff(values[order], prepend=values[order[0]]) != 0)
+        return [f"run {i}" for i in run.tolist()]
+    before, after = np.round(start - age, 1), np.round(start + age, 1)
+    moments, counts = np.unique(np.concatenate([before, after]), return_counts=True)
+    votes = counts[np.searchsorted(moments, before)], counts[np.searchsorted(moments, after)]
+    return [f"{moment:.1f}" for moment in np.where(votes[0] >= votes[1], before, after)]
+
+
+def per_reading(columns: Columns, codes: NDArray[np.int64], keep: NDArray[np.bool_]) -> Columns:
+    """One row per reading: the mean over its kept windows, text from the first of them.
+
+    Parameters
+    ----------
+    columns : dict of ndarray, shape (N,)
+    codes : ndarray, shape (N,)
+        From `reading_codes`.
+    keep : ndarray of bool, shape (N,)
+        Which windows take part; a reading without any is left out.
+
+    Returns
+    -------
+    dict of ndarray, shape (R,)
+        The same columns, and `windows`: how many windows each reading has.
+    """
+    _, first, inverse, counts = np.unique(codes[keep], return_index=True, return_inverse=True, return_counts=True)
+    result: Columns = {"windows": counts.astype(np.int64)}
+    for name, column in columns.items():
+        kept = column[keep]
+        if kept.dtype.kind == "f":
+            finite = np.isfinite(kept.astype(np.float64))
+            total = np.bincount(inverse, weights=np.where(finite, kept, 0.0).astype(np.float64), minlength=len(counts))
+            number = np.bincount(inverse, weights=finite, minlength=len(counts))
+            result[name] = np.divide(total, number, out=np.full(len(counts), np.nan), where=number > 0)
+        else:
+            result[name] = kept[first]
+    return result

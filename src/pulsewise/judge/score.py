@@ -1,0 +1,268 @@
+"""Rows of one quantity become figures: accuracy, skill, agreement, subgroups, people, coverage, abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsewise.judge.groups import subgroups
+from pulsewise.judge.result import (
+    Abstention,
+    Agreement,
+    ControlScore,
+    Coverage,
+    Group,
+    Number,
+    PersonScore,
+    QuantityResult,
+    Scores,
+)
+from pulsewise.judge.rows import Columns, per_reading, reading_codes
+from pulsewise.judge.tally import AGREEMENT, FIGURES, Tally
+from pulsewise.judge.verdict import decide
+
+GROUP_FIGURES = ("mae", "bias", "sd", "mard")
+
+TITLES: dict[str, str] = {
+    "sbp": "systolic pressure",
+    "dbp": "diastolic pressure",
+    "map": "mean arterial pressure",
+    "heart_rate": "heart rate",
+    "respiratory_rate": "respiratory rate",
+    "spo2": "oxygen saturation",
+}
+
+RELATIVE = ("glucose",)
+"""Quantities whose relative error (MARD) is in use."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the report says of a no-skill predictor: its title in a sentence and what it needs to know."""
+
+    title: str
+    needs: str = "nothing"
+
+
+CONTROLS: dict[str, Control] = {
+    "median": Control("the training median"),
+    "mean": Control("the training mean"),
+    "demographics": Control("demographics only"),
+    "heart_rate": Control("heart rate only"),
+    "time_of_day": Control("time of day only"),
+    "first_reading": Control("the person's first reading carried forward", "reading"),
+    "first_reading_time_of_day": Control("the person's first reading and time of day", "reading"),
+    "person_mean": Control("the person's own mean", "oracle"),
+}
+"""Known no-skill predictors by name of their column (without `control_`), in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How rows are judged.
+
+    Parameters
+    ----------
+    level : float
+        Of the intervals over people.
+    resamples : int
+        Of people; 0 for no intervals (and so no claim of skill).
+    seed : int
+        Of the resampling.
+    nominal : float, optional
+        The coverage the model promises for its own intervals.
+    keep_ids : bool
+        Show the pseudonyms of the rows instead of running numbers.
+    """
+
+    level: float = 0.95
+    resamples: int = 2000
+    seed: int = 0
+    nominal: float | None = None
+    keep_ids: bool = False
+
+
+def judge_quantity(
+    columns: Columns, quantity: str, unit: str, settings: Settings, *, stamps: Sequence[str] = ()
+) -> QuantityResult:
+    """Everything said of one quantity, from its rows (`rows.columns_of`, one per window)."""
+    codes = reading_codes(columns)
+    finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
+    accepted = finite & ~columns["abstained"].astype(bool)
+    views = {
+        "readings": per_reading(columns, codes, finite),
+        "windows": {name: column[finite] for name, column in columns.items()},
+        "accepted": per_reading(columns, codes, accepted),
+    }
+    readings = views["readings"]
+    tally = Tally(columns["person"][finite].astype(str))
+    for name, view in views.items():
+        _add(tally, name, view)
+    names = control_names(columns)
+    for name in names:
+        both = np.isfinite(_float(readings, f"control_{name}"))
+        _add(tally, f"model beside {name}", readings, both)
+        _add(tally, name, readings, both, f"control_{name}")
+    groups = list(subgroups(readings, quantity))
+    for dimension, label, mask in groups:
+        _add(tally, f"{dimension} {label}", readings, mask)
+    tally.resample(settings.resamples, seed=settings.seed, level=settings.level)
+
+    relative = quantity in RELATIVE
+    scores = tuple(_scores(tally, name, relative) for name in views)
+    controls = tuple(_control(tally, name) for name in names)
+    title = TITLES.get(quantity, quantity.replace("_", " "))
+    return QuantityResult(
+        quantity=quantity,
+        title=title,
+        unit=unit,
+        verdict=decide(title, unit, scores[0], controls, stamps=stamps, level=settings.level),
+        scores=scores,
+        controls=controls,
+        agreement=_agreement(tally),
+        groups=tuple(
+            Group(
+                dimension,
+                label,
+                len(mask.nonzero()[0]),
+                tally.people(f"{dimension} {label}"),
+                _figures(tally, f"{dimension} {label}", GROUP_FIGURES, relative),
+            )
+            for dimension, label, mask in groups
+        ),
+        persons=persons(readings, controls, settings),
+        coverage=_coverage(views["windows"], tally, settings),
+        abstention=_abstention(columns, finite, accepted),
+    )
+
+
+def control_names(columns: Mapping[str, NDArray[np.generic]]) -> list[str]:
+    """The no-skill predictors among the columns: known ones first, in the order of `CONTROLS`."""
+    there = [name.removeprefix("control_") for name in columns if name.startswith("control_")]
+    return [n for n in CONTROLS if n in there] + sorted(n for n in there if n not in CONTROLS)
+
+
+def _float(columns: Columns, name: str) -> NDArray[np.float64]:
+    return np.asarray(columns[name], dtype=np.float64)
+
+
+def _add(
+    tally: Tally, name: str, rows: Columns, mask: NDArray[np.bool_] | None = None, estimate: str = "estimate"
+) -> None:
+    keep = slice(None) if mask is None else mask
+    person = rows["person"].astype(str)[keep]
+    tally.add(name, person, _float(rows, "reference")[keep], _float(rows, estimate)[keep])
+
+
+def _figures(tally: Tally, name: str, wanted: tuple[str, ...], relative: bool) -> dict[str, Number]:
+    numbers = tally.numbers(name, wanted)
+    if not relative:
+        numbers.pop("mard", None)
+    return numbers
+
+
+def _scores(tally: Tally, view: str, relative: bool) -> Scores:
+    return Scores(view, round(float(tally.sums(view)[0])), tally.people(view), _figures(tally, view, FIGURES, relative))
+
+
+def _control(tally: Tally, name: str) -> ControlScore:
+    known = CONTROLS.get(name, Control(name.replace("_", " "), "reading"))
+    model = f"model beside {name}"
+    return ControlScore(
+        name=name,
+        title=known.title,
+        needs=known.needs,
+        decisive=known.needs == "nothing",
+        mae=tally.number(name, "mae"),
+        rmse=tally.number(name, "rmse"),
+        skill=tally.skill(model, name),
+        skill_rmse=tally.skill(model, name, "rmse"),
+        difference=tally.difference(model, name),
+    )
+
+
+def _agreement(tally: Tally) -> Agreement:
+    found = tally.numbers("readings", AGREEMENT)
+    return Agreement(
+        **found,
+        method="limits: bias ± 1.96 SD, SD = sqrt(between + within people) by one-way analysis of variance "
+        "(Bland & Altman 1999); intervals by resampling people",
+    )
+
+
+def person_names(person: NDArray[np.str_], keep_ids: bool) -> dict[str, str]:
+    """Label of each person: P1, P2, ... in the order of their pseudonyms, or the pseudonyms themselves."""
+    people = np.unique(person).tolist()
+    digits = len(str(len(people)))
+    return {p: p if keep_ids and p else f"P{i:0{digits}d}" for i, p in enumerate(people, 1)}
+
+
+def persons(readings: Columns, controls: Sequence[ControlScore], settings: Settings) -> tuple[PersonScore, ...]:
+    """One line per person; none where people are unknown."""
+    person = readings["person"].astype(str)
+    if "" in person:
+        return ()
+    labels = person_names(person, settings.keep_ids)
+    decisive = [c for c in controls if c.decisive and c.mae.value is not None]
+    best = min(decisive, key=lambda c: c.mae.value or 0.0).name if decisive else None
+    reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
+    result = []
+    for name, label in labels.items():
+        mine = person == name
+        beside = np.abs(_float(readings, f"control_{best}") - reference)[mine] if best else np.zeros(0)
+        beside = beside[np.isfinite(beside)]
+        error = (estimate - reference)[mine]
+        result.append(
+            PersonScore(
+                label=label,
+                readings=int(mine.sum()),
+                windows=int(readings["windows"][mine].sum()),
+                mae=float(np.abs(error).mean()),
+                bias=float(error.mean()),
+                reference=float(reference[mine].mean()),
+                estimate=float(estimate[mine].mean()),
+                best_control_mae=float(beside.mean()) if len(beside) else None,
+            )
+        )
+    return tuple(result)
+
+
+def _coverage(windows: Columns, tally: Tally, settings: Settings) -> Coverage:
+    low, high, reference = (_float(windows, name) for name in ("low", "high", "reference"))
+    stated = np.isfinite(low) & np.isfinite(high)
+    if not stated.any():
+        none = Number(None, reason="no_interval")
+        return Coverage(settings.nominal, none, none)
+    inside = ((low <= reference) & (reference <= high))[stated].astype(np.float64)
+    person = windows["person"].astype(str)[stated]
+    # the mean of a column is the bias of that column against zero: the same sums and resamples serve
+    shares = Tally(person)
+    zeros = np.zeros(len(inside))
+    shares.add("share", person, zeros, inside)
+    shares.add("width", person, zeros, (high - low)[stated])
+    shares.resample(settings.resamples, seed=settings.seed, level=settings.level)
+    return Coverage(settings.nominal, shares.number("share", "bias"), shares.number("width", "bias"))
+
+
+def _abstention(columns: Columns, finite: NDArray[np.bool_], accepted: NDArray[np.bool_]) -> Abstention:
+    labelled = np.isfinite(_float(columns, "reference"))
+    reasons: dict[str, int] = {}
+    for text in columns["reasons"][labelled & ~accepted].astype(str):
+        for code in text.split(";") if text else ["unstated"]:
+            reasons[code] = reasons.get(code, 0) + 1
+    return Abstention(int(labelled.sum()), int(accepted.sum()), reasons, _risk(columns, finite))
+
+
+def _risk(columns: Columns, finite: NDArray[np.bool_], points: int = 20) -> tuple[tuple[float, float], ...]:
+    """MAE over the windows of best quality, for rising shares of windows; empty where quality says nothing."""
+    quality = _float(columns, "quality")[finite]
+    if len(quality) < points or not np.isfinite(quality).all() or np.ptp(quality) == 0:
+        return ()
+    error = np.abs(_float(columns, "estimate") - _float(columns, "reference"))[finite]
+    order = np.argsort(-quality, kind="stable")
+    running = np.cumsum(error[order]) / np.arange(1, len(error) + 1)
+    ends = np.unique(np.ceil(np.linspace(0.05, 1, points) * len(error)).astype(int))
+    return tuple((float(end / len(error)), float(running[end - 1])) for end in ends)

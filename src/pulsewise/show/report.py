@@ -1,0 +1,196 @@
+"""One evaluation as one HTML file: no scripts, no requests, light and dark, a telephone and A4."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+import pulsewise
+from pulsewise.core.disk import write_atomic
+from pulsewise.judge.result import STAMPS, ControlScore, PersonScore, QuantityResult, Result
+from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
+from pulsewise.show import plots, words
+
+MOST_PEOPLE = 500
+"""Lines of the table of all people; beyond, result.json has them."""
+
+NEEDS = (
+    ("nothing", "Know nothing of the person’s values: these decide"),
+    ("reading", "Need an earlier reading of the person"),
+    ("oracle", "Oracles: know the answers, shown for orientation"),
+)
+
+FIGURES = (
+    ("mae", "mean absolute error (MAE)"),
+    ("rmse", "root mean square error (RMSE)"),
+    ("bias", "bias (mean error)"),
+    ("sd", "SD of the errors"),
+    ("mard", "mean relative error (MARD), %"),
+    ("r", "correlation r"),
+    ("r2", "R² (against the mean of these references)"),
+    ("sd_estimate", "SD of the estimates"),
+    ("sd_reference", "SD of the references"),
+)
+
+CONTENTS = (
+    ("flow", "Who and what"),
+    ("split", "Split"),
+    ("controls", "Without skill"),
+    ("accuracy", "Accuracy"),
+    ("agreement", "Agreement"),
+    ("people", "By person"),
+    ("groups", "Subgroups"),
+    ("coverage", "Abstention"),
+    ("gallery", "Worst windows"),
+    ("missing", "Not assessed"),
+    ("provenance", "Provenance"),
+)
+
+NOT_ASSESSED = (
+    "Clinical standards (error grids, ISO 15197, ISO 81060, IEEE 1708 and their design clauses): "
+    "no criterion is called met or not met.",
+    "Tracking of change within a person, and error over time since a calibration.",
+    "Whether people, devices or places unlike these would give the same figures: there is no second dataset here.",
+    "Near-duplicate signals across people beyond what the split check states.",
+)
+
+
+def report(result: Result, rows: pa.Table, out: Path, *, overwrite: bool = True) -> Path:
+    """Write the report of an evaluation as one self-contained HTML file.
+
+    Parameters
+    ----------
+    result : Result
+        From `judge.evaluate`, or read back from `result.json`.
+    rows : pyarrow.Table
+        The rows it was made from (`judge.rows`); they are drawn, the figures come from `result`.
+    out : Path
+        Where to write; whole or not at all.
+    overwrite : bool
+        If False and the file is there: `output_exists`.
+
+    Raises
+    ------
+    InputError
+        `disk` where writing fails (what was there stays), `shape` where the rows lack a column.
+    """
+    return write_atomic(out, render(result, rows), overwrite=overwrite)
+
+
+def render(result: Result, rows: pa.Table) -> str:
+    """The report as text; the same result and rows give the same text."""
+    columns = columns_of(rows)
+    first = result.quantities[0].quantity if result.quantities else ""
+    quantity = np.where(columns["quantity"] == "", first, columns["quantity"])
+    pictures = {}
+    for part in result.quantities:
+        mine = {name: column[quantity == part.quantity] for name, column in columns.items()}
+        pictures[part.quantity] = draw(part, mine)
+    training = Markup(plots.training(result.training, "training")) if result.training else ""  # noqa: S704  # our own SVG, its texts escaped by the writer
+    text: str = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            result=result,
+            many=len(result.quantities) > 1,
+            level=words.percent(result.level, 0),
+            stamps=[STAMPS[stamp] for stamp in result.stamps],
+            contents=CONTENTS,
+            pictures=pictures,
+            training=training,
+            template_picture="",
+            missing=NOT_ASSESSED,
+            provenance=list(_provenance(result)),
+            recipe=result.provenance.get("recipe", ""),
+            most=MOST_PEOPLE,
+            css=Markup(_css()),  # noqa: S704  # our own file
+            version=pulsewise.__version__,
+        )
+    )
+    return text
+
+
+def draw(part: QuantityResult, columns: Columns) -> dict[str, Markup]:
+    """The pictures of one quantity as `<svg>` elements, by name; empty text where there is nothing to draw."""
+    finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
+    readings = per_reading(columns, reading_codes(columns), finite)
+    reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
+    drawn = {"skill": plots.skill(part, f"{part.quantity}-skill") if part.controls and len(reference) else ""}
+    drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = ""
+    if len(reference):
+        drawn["scatter"] = plots.scatter(part, reference, estimate, f"{part.quantity}-scatter")
+        drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{part.quantity}-ba")
+    if part.persons:
+        drawn["people"] = plots.people(part, f"{part.quantity}-people")
+    if part.abstention.curve:
+        drawn["risk"] = plots.risk(part, f"{part.quantity}-risk")
+    for group in ("worst", "median", "best"):
+        shown = [e for e in part.examples if e.group == group]
+        drawn[group] = plots.examples(part, shown, f"{part.quantity}-{group}") if shown else ""
+    return {name: Markup(picture) for name, picture in drawn.items()}  # noqa: S704  # our own SVG, its texts escaped by the writer
+
+
+def _float(columns: Columns, name: str) -> NDArray[np.float64]:
+    return np.asarray(columns[name], dtype=np.float64)
+
+
+def best_control(part: QuantityResult) -> ControlScore | None:
+    """The decisive no-skill predictor with the smallest error."""
+    decisive = [(c.mae.value, c) for c in part.controls if c.decisive and c.mae.value is not None]
+    return min(decisive, key=lambda pair: pair[0])[1] if decisive else None
+
+
+def _worst(part: QuantityResult) -> list[PersonScore]:
+    return sorted(part.persons, key=lambda p: -p.mae)[:10]
+
+
+def _better(part: QuantityResult) -> int:
+    return sum(p.best_control_mae is not None and p.mae < p.best_control_mae for p in part.persons)
+
+
+def _dimension_title(dimension: str, part: QuantityResult) -> str:
+    titles = {"range": f"reference, {part.unit}", "sex": "sex", "age": "age, years"}
+    return titles.get(dimension, dimension.replace("_", " "))
+
+
+def _provenance(result: Result) -> Iterable[tuple[str, str]]:
+    yield "Task", result.task
+    yield "Seed of the resamples", str(result.seed)
+    for key, value in sorted(result.provenance.items()):
+        if key != "recipe":
+            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+            yield key[:1].upper() + key[1:].replace("_", " "), text
+
+
+@cache
+def _css() -> str:
+    return (files("pulsewise.show") / "report.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pulsewise", "show"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shared: dict[str, Any] = {
+        name: getattr(words, name)
+        for name in ("figure", "percent", "interval", "percent_interval", "why", "abstention", "count", "sentence")
+    }
+    shared |= {"best_control": best_control, "worst": _worst, "better": _better, "dimension_title": _dimension_title}
+    shared |= {"needs_titles": NEEDS, "figure_titles": FIGURES}
+    environment.globals.update(shared)
+    return environment
