@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,3 +138,40 @@ def _alive(holder: dict[str, Any]) -> bool:
     except (OSError, ValueError, KeyError):
         return True
     return True
+
+
+def write_set(files: Mapping[Path, bytes | Callable[[Path], None]], *, overwrite: bool = True) -> None:
+    """Write several files of one folder that belong together, all or none; the last one makes the set valid.
+
+    Everything is written beside its place first; only then are the files renamed, the last (a header, a manifest)
+    after all others. Where it stood already it is taken away before the first rename, so that after a power cut it
+    never stands beside files of another set. Codes as for `write_atomic`.
+    """
+    paths = list(files)
+    last = paths[-1]
+    if not overwrite:
+        for path in paths:
+            if path.exists():
+                raise UsageError(
+                    "output_exists", f"{path.name} is there already", fix="give --overwrite or another --out"
+                )
+    staged: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            beside = path.with_name(f".{path.name}.{os.getpid()}.staged")
+            staged[path] = beside
+            write_atomic(beside, content)
+        if len(paths) > 1:
+            last.unlink(missing_ok=True)
+        for path in paths:
+            staged[path].replace(path)
+        _fsync_folder(last.parent)
+    except OSError as error:
+        raise InputError(
+            "disk",
+            f"writing {last.name} failed: {error.strerror or 'input/output error'}",
+            fix="free space or choose another --out",
+        ) from error
+    finally:
+        for beside in staged.values():
+            beside.unlink(missing_ok=True)

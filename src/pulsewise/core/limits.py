@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 from pulsewise.core.errors import InputError
 
@@ -59,3 +61,50 @@ def check_samples(samples: int, channels: int = 1, *, where: str = "") -> None:
             where=where,
             fix="cut the recording into parts",
         )
+
+
+def path_inside(folder: Path, name: str) -> Path:
+    """The file a header names, if it is one below its own folder; else `unsafe_path`, before anything is opened.
+
+    Absolute paths, drives, shares, addresses (`s3://`), `..` and links that lead out of the folder are refused.
+
+    >>> path_inside(Path("data"), "../secret")
+    Traceback (most recent call last):
+    ...
+    pulsewise.core.errors.InputError: the header names a file outside its own folder; ... [unsafe_path]
+    """
+    parts = name.split("/")
+    if not name or name.startswith("/") or set(name) & _UNSAFE or not name.isprintable() or {"", ".", ".."} & {*parts}:
+        raise _unsafe("the header names a file outside its own folder")
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        inside = False
+    if not inside:
+        raise _unsafe("the header names a link that leads out of its own folder")
+    return path
+
+
+_UNSAFE = frozenset("\\:")
+
+
+def _unsafe(what: str) -> InputError:
+    return InputError("unsafe_path", what, fix="put all files of the recording into one folder, without links")
+
+
+def check_address(path: Path) -> None:
+    """Refuse (`unsafe_path`) what is an address on a network (`s3://…`, `http://…`) and not a file.
+
+    >>> check_address(Path("http://169.254.169.254/record"))
+    Traceback (most recent call last):
+    ...
+    pulsewise.core.errors.InputError: only files on this machine are read, not addresses; ... [unsafe_path]
+    """
+    if _ADDRESS.match(str(path)):
+        raise InputError(
+            "unsafe_path", "only files on this machine are read, not addresses", fix="download the file first"
+        )
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")

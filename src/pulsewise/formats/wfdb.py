@@ -1,0 +1,207 @@
+"""WFDB records (.hea with .dat): PhysioNet, MIMIC, LightWAVE; all signal formats, gaps, beats and rhythms.
+
+Read by our own reader, after header(5), signal(5) and annot(5) of the WFDB guides. The library `wfdb` takes what a
+header promises for granted (memory, addresses, endless segments), passes over wrong checksums and refuses shortened
+files, so it serves the tests as an independent witness instead.
+
+We differ from it: a gain of 0 is noted, each signal keeps its own rate, missing segments and skewed ends are gaps,
+leading and trailing gaps of long records are not stored (`Signal.start` says where a signal begins).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pulsewise.core import isolate
+from pulsewise.core.disk import sha256
+from pulsewise.core.errors import InputError
+from pulsewise.core.limits import check_address
+from pulsewise.core.plugin import Match, ReadOptions
+from pulsewise.core.recording import Event, Note, Provenance, Recording
+from pulsewise.core.windows import Windows
+from pulsewise.formats import _wfdb_annotations as marks
+from pulsewise.formats import _wfdb_header as header
+from pulsewise.formats import _wfdb_record as record
+from pulsewise.formats._channel import channel, check_channel
+from pulsewise.formats._wfdb_write import write as write
+
+SUFFIX = ".hea"
+PRELOAD = ("soundfile",)
+
+REFERENCE_ANNOTATORS = ("atr", "ari", "ecg", "man", "st", "apn")
+"""Annotators whose marks people made or checked; the first that is there is read."""
+DETECTORS = ("qrs", "qrsc", "sqrs", "wqrs", "gqrs", "gqrsh", "gqrsl", "jqrs", "wabp")
+"""Annotators that are programs: said to be there, not read."""
+ANNOTATION_BYTES = 64 * 2**20
+
+
+def sniff(head: bytes, name: str) -> Match | None:
+    """A header by its record line; a .dat by its name only."""
+    if name.lower().endswith(".hea"):
+        try:
+            header.parse(header.decode(head), name, rate=1.0)
+        except InputError as error:
+            return Match(0.6, f"named .hea, but {error.what}")
+        return Match(1.0, "a WFDB record line")
+    if name.lower().endswith(".dat"):
+        return Match(0.3, "named .dat as the signal files of WFDB are")
+    return None
+
+
+def read(path: Path, options: ReadOptions) -> list[Recording | Windows]:
+    """The record of a header (or of the header beside a .dat), with its reference annotations as events.
+
+    Raises `not_found`, `empty_recording`, `malformed`, `sampling_rate`, `too_large`, `header_cycle`, `unsafe_path`,
+    `modality`; with `options.strict` also `truncated` and `checksum` for what is a note otherwise.
+    """
+    check_address(path)
+    if path.suffix.lower() != ".hea":
+        beside = path.with_suffix(".hea")
+        if not beside.is_file():
+            raise InputError("not_found", "a WFDB signal file needs its header", where=beside.name, fix="give the .hea")
+        path = beside
+    try:
+        return [_recording(path, options, record.load(path, options.rate))]
+    except record.FlacMetError:  # libsndfile sees files from elsewhere in a disposable process only
+        return isolate.run("pulsewise.formats.wfdb:read_flac", path, options)
+
+
+def read_flac(path: Path, options: ReadOptions) -> list[Recording | Windows]:
+    """As `read`, for a disposable process and from the header only."""
+    return [_recording(path, options, record.load(path, options.rate, disposable=True))]
+
+
+def _recording(path: Path, options: ReadOptions, whole: record.Whole) -> Recording:
+    top = whole.header
+    names = [track.name for track in whole.tracks]
+    check_channel(names, options, path.name)
+    notes = list(whole.notes)
+    if options.strict:
+        _refuse(notes, path.name)
+    signals = tuple(
+        channel(
+            track.name,
+            track.values,
+            track.rate,
+            track.unit,
+            options,
+            notes,
+            valid=track.valid,
+            start=track.start,
+            rate_source=top.rate_source,
+        )
+        for track in whole.tracks
+        if options.channel in (None, track.name)
+    )
+    if options.rate and top.rate_source == "header" and options.rate != top.rate:
+        notes.append(Note("rate_kept", f"the header says {top.rate:g} Hz; the rate given was not used"))
+    start = _start(top, options, notes)
+    demographics, dropped = _comments(top.comments, options)
+    duration = max((s.start + s.duration for s in signals), default=0.0)
+    events, event_notes, text_dropped = _events(path, top, duration, options)
+    provenance = Provenance(
+        format="wfdb",
+        reader="pulsewise.formats.wfdb",
+        sha256=_digest(whole.files),
+        notes=(*notes, *event_notes),
+        dropped=(*dropped, *text_dropped),
+        integrity=whole.integrity,
+        why="a WFDB record line",
+    )
+    return Recording(
+        id=path.stem,
+        signals=signals,
+        person=options.person or "",
+        start_utc=start,
+        zone=options.zone or "" if start else "",
+        events=tuple(events),
+        demographics=demographics,
+        provenance=provenance,
+    )
+
+
+def _refuse(notes: Iterable[Note], where: str) -> None:
+    for note in notes:
+        code = {"checksum": "checksum", "truncated": "truncated", "missing_segment": "truncated"}.get(note.code)
+        if note.code == "uncalibrated":
+            code = "malformed"
+        if code:
+            raise InputError(code, note.message, where=where, fix="read without --strict to take what is whole")
+
+
+def _digest(files: Iterable[Path]) -> str:
+    digests = [sha256(file) for file in dict.fromkeys(files)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _start(top: header.Header, options: ReadOptions, notes: list[Note]) -> datetime | None:
+    """The start in UTC, where the header has a date and the user gave its zone."""
+    if not (top.time and top.date):
+        return None
+    if not options.zone:
+        notes.append(Note("local_time", "the date and time have no zone and were left out; --zone NAME keeps them"))
+        return None
+    clock, _, fraction = top.time.partition(".")
+    parts = [int(part) for part in clock.split(":")]
+    hour, minute, second = [0] * (3 - len(parts)) + parts
+    day, month, year = (int(part) for part in top.date.split("/"))
+    try:
+        local = datetime(year, month, day, hour, minute, second, int(f"{fraction:0<6.6}"), ZoneInfo(options.zone))
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise InputError("local_time", f"not a time in zone {options.zone[:40]!r}", where=top.name) from error
+    start = local.astimezone(UTC)
+    if start.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise InputError("local_time", "the start does not exist in this zone (clocks went forward)", where=top.name)
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        raise InputError("local_time", "the start exists twice in this zone (clocks went back)", where=top.name)
+    return start
+
+
+_AGE = re.compile(r"<?\bage\b>?\s*:\s*(\d{1,3}(?:\.\d+)?)|^(\d{1,3}) [MF]\b", re.IGNORECASE)
+_SEX = re.compile(r"<?\b(?:sex|gender)\b>?\s*:\s*(f|m)|^\d{1,3} (M|F)\b", re.IGNORECASE)
+
+
+def _comments(comments: tuple[str, ...], options: ReadOptions) -> tuple[dict[str, float | str], tuple[str, ...]]:
+    """Age and sex from comment lines, only where names may be kept; anything else of them is dropped."""
+    found: dict[str, float | str] = {}
+    if not comments:
+        return found, ()
+    if options.keep_ids:
+        for line in comments:
+            if "age" not in found and (age := _AGE.search(line)):
+                found["age"] = float(age[1] or age[2])
+            if "sex" not in found and (sex := _SEX.search(line)):
+                found["sex"] = "female" if (sex[1] or sex[2]).casefold() == "f" else "male"
+    return found, ("header comments",)
+
+
+def _events(
+    path: Path, top: header.Header, duration: float, options: ReadOptions
+) -> tuple[list[Event], list[Note], tuple[str, ...]]:
+    """Events of the first reference annotator that is there; notes on the others."""
+    notes: list[Note] = []
+    there = [path.with_suffix(f".{name}") for name in REFERENCE_ANNOTATORS + DETECTORS]
+    there = [file for file in there if file.is_file() and file.resolve().is_relative_to(path.parent.resolve())]
+    chosen = next((file for file in there if file.suffix[1:] in REFERENCE_ANNOTATORS), None)
+    others = ", ".join(file.suffix for file in there if file != chosen)
+    if others:
+        notes.append(Note("annotations_not_read", f"annotation files not read: {others}"))
+    if chosen is None:
+        return [], notes, ()
+    if chosen.stat().st_size > ANNOTATION_BYTES:
+        raise InputError("too_large", "the annotation file is too large", where=chosen.name)
+    found, whole = marks.parse(chosen.read_bytes())
+    events, lost = marks.to_events(found, top.rate, duration, keep_notes=options.keep_ids)
+    if not whole:
+        if options.strict:
+            raise InputError("truncated", "the annotation file has no end", where=chosen.name)
+        notes.append(Note("truncated", f"{chosen.suffix} has no end; the annotations before are read"))
+    if lost:
+        notes.append(Note("event_time", "annotations before the start of the recording were left out", lost))
+    has_text = not options.keep_ids and any(event.kind == "note" for event in events)
+    return events, notes, ("annotation texts",) if has_text else ()
