@@ -107,12 +107,35 @@ def _describe(room: str, name: str, module: str, path: Path | None) -> Plugin:
     except SyntaxError as error:
         return Plugin(room, name, f"cannot be read: line {error.lineno}: {error.msg}", module)
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    libraries: set[str] = set()
+    libraries = _libraries(tree, path.parent if path else None)
+    third = sorted(libraries - set(sys.stdlib_module_names) - {"pulsewise", "numpy", "scipy", "pyarrow"})
+    return Plugin(
+        room, name, summary, module, tuple(third), tuple(x for x in third if not _installed(x)), _offers(tree)
+    )
+
+
+def _libraries(tree: ast.Module, folder: Path | None, seen: frozenset[str] = frozenset()) -> set[str]:
+    """Libraries a file imports, itself and by the private files (`_name.py`) of its room."""
+    found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            libraries.update(alias.name.partition(".")[0] for alias in node.names)
+            found.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            libraries.add(node.module.partition(".")[0])
-    third = sorted(libraries - set(sys.stdlib_module_names) - {"pulsewise", "numpy", "scipy", "pyarrow"})
-    can = tuple(node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"))
-    return Plugin(room, name, summary, module, tuple(third), tuple(x for x in third if not _installed(x)), can)
+            found.add(node.module.partition(".")[0])
+            parts = {node.module.rpartition(".")[2], *(alias.name for alias in node.names)}
+            for part in sorted(
+                p for p in parts - seen if p.startswith("_") and folder and (folder / f"{p}.py").is_file()
+            ):
+                seen |= {part}
+                inner = ast.parse((Path(str(folder)) / f"{part}.py").read_text(encoding="utf-8"))
+                found |= _libraries(inner, folder, seen)
+    return found
+
+
+def _offers(tree: ast.Module) -> tuple[str, ...]:
+    """Public functions of a file, also those it hands on by `from … import name as name`."""
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            names += [alias.name for alias in node.names if alias.asname == alias.name]
+    return tuple(name for name in names if not name.startswith("_"))
