@@ -63,6 +63,17 @@ def check_samples(samples: int, channels: int = 1, *, where: str = "") -> None:
         )
 
 
+def check_total(samples: int, *, where: str = "") -> None:
+    """Refuse (`too_large`) more samples of all channels together than are read at once."""
+    if samples > 4 * SAMPLES:
+        raise InputError(
+            "too_large",
+            f"at most {4 * SAMPLES} samples are read at once, the file promises {samples}",
+            where=where,
+            fix="cut the recording into parts",
+        )
+
+
 def path_inside(folder: Path, name: str) -> Path:
     """The file a header names, if it is one below its own folder; else `unsafe_path`, before anything is opened.
 

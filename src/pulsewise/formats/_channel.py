@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -122,3 +124,28 @@ def check_channel(names: Sequence[str], options: ReadOptions, where: str = "") -
             where=where,
             fix="name one of them with --channel",
         )
+
+
+def start_utc(fields: Sequence[int], options: ReadOptions, notes: list[Note], where: str) -> datetime | None:
+    """The start in UTC from the local time of a header, where the user gave its zone; else None and a note.
+
+    Parameters
+    ----------
+    fields : sequence of int
+        Year, month, day, hour, minute, second and, where known, microsecond.
+
+    Raises `local_time` where the time does not exist in the zone, or exists twice, or the zone is not known.
+    """
+    if not options.zone:
+        notes.append(Note("local_time", "the date and time have no zone and were left out; --zone NAME keeps them"))
+        return None
+    try:
+        local = datetime(*fields, tzinfo=ZoneInfo(options.zone))  # type: ignore[arg-type,misc]  # seven integers
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise InputError("local_time", f"not a time in zone {options.zone[:40]!r}", where=where) from error
+    start = local.astimezone(UTC)
+    if start.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise InputError("local_time", "the start does not exist in this zone (clocks went forward)", where=where)
+    if local.utcoffset() != local.replace(fold=1).utcoffset():
+        raise InputError("local_time", "the start exists twice in this zone (clocks went back)", where=where)
+    return start

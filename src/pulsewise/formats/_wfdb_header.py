@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulsewise.core.errors import InputError
-from pulsewise.core.limits import HEADER_BYTES, RATE_HZ, check_rate, check_samples
+from pulsewise.core.limits import HEADER_BYTES, RATE_HZ, check_rate, check_samples, check_total
 
 BITS = {8: 8, 16: 16, 24: 24, 32: 32, 61: 16, 80: 8, 160: 16, 212: 12, 310: 10, 311: 10, 508: 8, 516: 16, 524: 24}
 """Bits of one sample by format; 508, 516 and 524 are FLAC."""
@@ -163,7 +163,7 @@ def _signals(lines: Sequence[str], count: int, rate: float, frames: int, where: 
         if signal.skew > max(frames, 2**20):
             raise _malformed("the skew is longer than the recording", f"{where}, {signal.name}")
     per_frame = sum(signal.spf for signal in signals)
-    check_samples(max(frames, 1) * per_frame // 4, where=where)
+    check_total(max(frames, 1) * per_frame, where=where)
     return signals
 
 

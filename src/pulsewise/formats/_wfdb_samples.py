@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.core.errors import InputError
-from pulsewise.core.limits import SAMPLES, check_samples
+from pulsewise.core.limits import check_samples, check_total
 from pulsewise.core.registry import needs
 from pulsewise.formats._wfdb_header import BITS, SignalLine
 
@@ -67,8 +67,7 @@ def read(path: Path, signals: Sequence[SignalLine], frames: int | None) -> list[
     whole = _samples_in(there, format_) // per_frame
     take = whole if frames is None else min(whole, frames)
     check_samples(take, where=path.name)
-    if take * per_frame > 4 * SAMPLES:
-        raise InputError("too_large", "the file holds more samples than are read at once", where=path.name)
+    check_total(take * per_frame, where=path.name)
     flat = _unpack(path, format_, offset, take * per_frame).reshape(take, per_frame)
     found, first = [], 0
     for signal in signals:

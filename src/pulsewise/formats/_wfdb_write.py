@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,9 @@ from pulsewise.core.disk import write_set
 from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.recording import Note, Recording, Signal
 from pulsewise.formats import _wfdb_annotations as marks
+from pulsewise.formats._frames import first_sample, frame_rate, left_out
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-_FRAMES_HZ = Fraction(1, 60)
-"""The slowest frame: where no faster one fits all rates, the rates have none in common."""
-_MOST_SPF = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,8 @@ class Grid:
     baseline: int
 
 
-def write(recording: Recording, path: Path) -> tuple[Note, ...]:
-    """Write `path` (.hea), the signals (.dat) and the events (.atr) beside it, all or nothing; returns notes.
-
-    Raises `usage` for a name WFDB does not allow, `empty_recording`, `rate` where the rates have no common frame,
-    `disk`.
-    """
+def write_record(recording: Recording, path: Path) -> tuple[Note, ...]:
+    """See `formats.wfdb.write`."""
     name = path.stem
     if path.suffix != ".hea" or not _NAME.fullmatch(name):
         raise UsageError(
@@ -50,9 +43,9 @@ def write(recording: Recording, path: Path) -> tuple[Note, ...]:
     signals = [signal for signal in recording.signals if len(signal.samples)]
     if not signals:
         raise InputError("empty_recording", "there is no signal to write", where=recording.id)
-    frame, per_frame = frame_rate([signal.rate for signal in signals])
+    frame, per_frame = frame_rate([signal.rate for signal in signals], "WFDB")
     notes: list[Note] = []
-    firsts = [_first(signal, notes) for signal in signals]
+    firsts = [first_sample(signal, notes) for signal in signals]
     ends = [first + len(signal.samples) for first, signal in zip(firsts, signals, strict=True)]
     frames = max(-(-end // spf) for end, spf in zip(ends, per_frame, strict=True))
     grids = [_grid(signal) for signal in signals]
@@ -70,47 +63,7 @@ def write(recording: Recording, path: Path) -> tuple[Note, ...]:
         files[beside] = marks.to_bytes(recording.events, fastest * math.ceil(1000 / fastest))
     files[path] = f"{name} {len(signals)} {_number(frame)} {frames}\n{''.join(lines)}".encode()
     write_set(files)
-    return (*notes, *_left_out(recording))
-
-
-def frame_rate(rates: list[float]) -> tuple[float, list[int]]:
-    """The rate of a frame that holds a whole number of samples of every signal, and those numbers.
-
-    >>> frame_rate([64.0, 32.0, 4.0])
-    (4.0, [16, 8, 1])
-    """
-    exact = [Fraction(rate).limit_denominator(1000) for rate in rates]
-    if any(abs(float(e) / rate - 1) > 1e-9 for e, rate in zip(exact, rates, strict=True)):
-        if len(set(rates)) == 1:
-            return rates[0], [1] * len(rates)
-        exact = []
-    common = exact[0] if exact else Fraction(0)
-    for rate in exact[1:]:
-        common = Fraction(
-            math.gcd(common.numerator * rate.denominator, rate.numerator * common.denominator),
-            common.denominator * rate.denominator,
-        )
-    spf = [int(rate / common) for rate in exact] if common else []
-    if not spf or common < _FRAMES_HZ or max(spf) > _MOST_SPF:
-        raise InputError(
-            "rate",
-            f"the rates {', '.join(f'{rate:g}' for rate in sorted(set(rates)))} Hz have no common frame in WFDB",
-            fix="write one signal with --channel, or --to npz",
-        )
-    return float(common), spf
-
-
-def _first(signal: Signal, notes: list[Note]) -> int:
-    """Index of the signal's first sample in the record, at the signal's own rate."""
-    exact = signal.start * signal.rate
-    first = round(exact)
-    if first < 0:
-        raise InputError("time_order", "a signal starts before its recording", where=signal.name)
-    if abs(exact - first) > 0.01:
-        notes.append(
-            Note("start_rounded", f"{signal.name}: starts {(exact - first) / signal.rate:+.6f} s off its sample")
-        )
-    return first
+    return (*notes, *left_out(recording, "WFDB"))
 
 
 def _grid(signal: Signal) -> Grid:
@@ -184,15 +137,3 @@ _UNITS = {"µV": "uV", "µS": "uS", "°C": "degC", "a.u.": "NU"}
 
 def _number(value: float) -> str:
     return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-def _left_out(recording: Recording) -> list[Note]:
-    left = {
-        "references": len(recording.references),
-        "start": int(recording.start_utc is not None),
-        "demographics": len(recording.demographics),
-        "conditions": len(recording.conditions),
-    }
-    return [
-        Note("left_out", f"WFDB has no place for {what}; not written", count) for what, count in left.items() if count
-    ]

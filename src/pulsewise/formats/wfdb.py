@@ -13,9 +13,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pulsewise.core import isolate
 from pulsewise.core.disk import sha256
@@ -27,8 +26,8 @@ from pulsewise.core.windows import Windows
 from pulsewise.formats import _wfdb_annotations as marks
 from pulsewise.formats import _wfdb_header as header
 from pulsewise.formats import _wfdb_record as record
-from pulsewise.formats._channel import channel, check_channel
-from pulsewise.formats._wfdb_write import write as write
+from pulsewise.formats._channel import channel, check_channel, start_utc
+from pulsewise.formats._wfdb_write import write_record
 
 SUFFIX = ".hea"
 PRELOAD = ("soundfile",)
@@ -69,6 +68,15 @@ def read(path: Path, options: ReadOptions) -> list[Recording | Windows]:
         return [_recording(path, options, record.load(path, options.rate))]
     except record.FlacMetError:  # libsndfile sees files from elsewhere in a disposable process only
         return isolate.run("pulsewise.formats.wfdb:read_flac", path, options)
+
+
+def write(recording: Recording, path: Path) -> tuple[Note, ...]:
+    """Write `path` (.hea), the signals (.dat) and the events (.atr) beside it, all or nothing; returns notes.
+
+    Raises `usage` for a name WFDB does not allow, `empty_recording`, `rate` where the rates have no common frame,
+    `disk`.
+    """
+    return write_record(recording, path)
 
 
 def read_flac(path: Path, options: ReadOptions) -> list[Recording | Windows]:
@@ -143,23 +151,12 @@ def _start(top: header.Header, options: ReadOptions, notes: list[Note]) -> datet
     """The start in UTC, where the header has a date and the user gave its zone."""
     if not (top.time and top.date):
         return None
-    if not options.zone:
-        notes.append(Note("local_time", "the date and time have no zone and were left out; --zone NAME keeps them"))
-        return None
     clock, _, fraction = top.time.partition(".")
     parts = [int(part) for part in clock.split(":")]
     hour, minute, second = [0] * (3 - len(parts)) + parts
     day, month, year = (int(part) for part in top.date.split("/"))
-    try:
-        local = datetime(year, month, day, hour, minute, second, int(f"{fraction:0<6.6}"), ZoneInfo(options.zone))
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise InputError("local_time", f"not a time in zone {options.zone[:40]!r}", where=top.name) from error
-    start = local.astimezone(UTC)
-    if start.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise InputError("local_time", "the start does not exist in this zone (clocks went forward)", where=top.name)
-    if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise InputError("local_time", "the start exists twice in this zone (clocks went back)", where=top.name)
-    return start
+    fields = (year, month, day, hour, minute, second, int(f"{fraction:0<6.6}"))
+    return start_utc(fields, options, notes, top.name)
 
 
 _AGE = re.compile(r"<?\bage\b>?\s*:\s*(\d{1,3}(?:\.\d+)?)|^(\d{1,3}) [MF]\b", re.IGNORECASE)

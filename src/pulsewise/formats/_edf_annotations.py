@@ -1,0 +1,65 @@
+"""Time-stamped annotations (TALs) of EDF+: the time of each data record, and events.
+
+Source: EDF+ section 2.2. Besides: an annotation `not valid@@NAME` marks a stretch of one signal as missing, for which
+EDF has no value; and the kinds `beat`, `rhythm`, `noise` and `note` are written before the text (`beat: N`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pulsewise.core.recording import Event
+
+NOT_VALID = "not valid@@"
+_TAL = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14")
+_KIND = re.compile(r"(beat|rhythm|noise|note): ?(.*)", re.DOTALL)
+
+
+def parse(raw: bytes) -> tuple[float | None, list[Event], int]:
+    """One data record's annotations: the record's start (s), events, and how many could not be read.
+
+    >>> parse(b"+5\\x14\\x14\\x00+6.5\\x152\\x14beat: N\\x14\\x00\\x00")
+    (5.0, [Event(time=6.5, kind='beat', text='N', duration=2.0)], 0)
+    """
+    start: float | None = None
+    events: list[Event] = []
+    damaged = 0
+    for number, tal in enumerate(part for part in raw.split(b"\0") if part):
+        found = _TAL.match(tal)
+        if found is None or not tal.endswith(b"\x14"):
+            damaged += 1
+            continue
+        time, duration = float(found[1]), float(found[2] or 0)
+        texts = tal[found.end() : -1].split(b"\x14") if found.end() < len(tal) else []
+        if number == 0 and (not texts or texts[0] == b""):
+            start = time
+        events.extend(event(time, duration, text.decode("utf-8", "replace")) for text in texts if text)
+    return start, events, damaged
+
+
+def event(time: float, duration: float, text: str) -> Event:
+    """An event of the kind written before its text, else a mark."""
+    found = _KIND.fullmatch(text)
+    return Event(time, found[1], found[2], duration) if found else Event(time, "mark", text, duration)
+
+
+def to_tals(events: Sequence[Event]) -> list[bytes]:
+    """One TAL for each event, in order of time."""
+    return [_tal(e) for e in sorted(events, key=lambda e: e.time)]
+
+
+def _tal(event: Event) -> bytes:
+    text = event.text if event.kind == "mark" else f"{event.kind}: {event.text}"
+    clean = re.sub(r"[\x00\x14\x15]", " ", text)
+    duration = f"\x15{seconds(event.duration)}" if event.duration > 0 else ""
+    return f"{'-' if event.time < 0 else '+'}{seconds(abs(event.time))}{duration}\x14{clean}\x14\0".encode()
+
+
+def seconds(value: float) -> str:
+    """Seconds to the microsecond, as short as they can be.
+
+    >>> seconds(2.5), seconds(3.0)
+    ('2.5', '3')
+    """
+    return f"{value:.6f}".rstrip("0").rstrip(".")
