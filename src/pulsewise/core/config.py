@@ -107,6 +107,8 @@ def _convert(hint: Any, value: Any, at: str) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if isinstance(value, Mapping):
             return fill(hint, value, where=at)
+        if isinstance(value, hint):
+            return value
     elif origin is tuple and isinstance(value, list | tuple):
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return tuple(_convert(arguments[0], v, f"{at}[{i}]") for i, v in enumerate(value))

@@ -1,0 +1,287 @@
+"""The one trained thing: a folder with weights, facts and a card, and the one way from windows to numbers.
+
+    model.safetensors   the weights, or the arrays of a model without a network
+    bundle.json         conditioning, window, scaling, task, model config, threshold, intervals, domain, hashes
+    README.md           the model card
+
+Evaluation, files, streams and services all call `Bundle.predict_windows`. Loading executes no code and needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsewise.core import config, registry
+from pulsewise.core.disk import sha256, write_atomic
+from pulsewise.core.errors import ArtifactError, InputError, PulsewiseError, UsageError
+from pulsewise.core.estimate import Estimate
+from pulsewise.core.plugin import Task
+from pulsewise.core.recording import Recording
+from pulsewise.core.windows import Windows
+from pulsewise.learn import facts as facts_file
+from pulsewise.learn import weights
+from pulsewise.learn.card import card
+from pulsewise.learn.facts import Facts, File
+
+WEIGHTS = "model.safetensors"
+RATE_TOLERANCE = 0.005
+"""How far a rate may be from the model's, as a share: clocks drift, but 125 Hz is not 128 Hz."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model with everything that is needed to use it.
+
+    Parameters
+    ----------
+    facts : Facts
+        The content of bundle.json.
+    arrays : mapping of str to ndarray
+        The weights.
+    """
+
+    facts: Facts
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def task(self) -> Task:
+        """The question it answers."""
+        return self.facts.task
+
+    @property
+    def trained(self) -> bool:
+        """Whether it was ever trained."""
+        return self.facts.trained
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits of weights and facts together."""
+        digest = hashlib.sha256()
+        for name in sorted(self.arrays):
+            digest.update(name.encode() + np.ascontiguousarray(self.arrays[name]).tobytes())
+        plain = replace(self.facts, files={})
+        return hashlib.sha256(digest.digest() + facts_file.to_json(plain).encode()).hexdigest()[:16]
+
+    # -- the one forward path ---------------------------------------------------------------------------------
+
+    def predict_windows(self, windows: Windows, *, force: bool = False) -> NDArray[np.float64]:
+        """Targets (N, K) of windows (N, C, T), in the task's units; NaN for windows that hold no finite samples.
+
+        Raises `modality`, `rate` or `length` for windows of another kind, `untrained` unless forced, and
+        `missing_dependency` where a network is to be run without torch.
+        """
+        inputs, finite = self._inputs(windows, force)
+        if self.facts.model.neural:
+            from pulsewise.learn import forward
+
+            scaled = forward.outputs(self._model, inputs)
+        else:
+            scaled = self._model.predict(replace(windows, samples=inputs))
+        return np.where(finite[:, None], self.facts.scaling.outputs(scaled), np.nan)
+
+    def features_of(self, windows: Windows, *, force: bool = False) -> NDArray[np.float64]:
+        """The model's embedding (N, D) of windows (N, C, T); NaN rows and errors as `predict_windows`.
+
+        Raises `usage` for a model that has none.
+        """
+        inputs, finite = self._inputs(windows, force)
+        if self.facts.model.neural:
+            from pulsewise.learn import forward
+
+            found = forward.features(self._model, inputs)
+        elif hasattr(self._model, "features"):
+            found = self._model.features(replace(windows, samples=inputs))
+        else:
+            raise UsageError("usage", f"the model {self.facts.model.name!r} has no features")
+        return np.where(finite[:, None], found, np.nan)
+
+    def _inputs(self, windows: Windows, force: bool) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        self.check_trained(force)
+        self.check_windows(windows)
+        finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
+        samples = windows.samples if finite.all() else np.where(finite[:, None, None], windows.samples, np.float32(0))
+        return self.facts.scaling.inputs(samples), finite
+
+    def check_trained(self, force: bool = False) -> None:
+        """Raise `untrained` for a bundle that was never trained, unless forced."""
+        if not (self.facts.trained or force):
+            raise ArtifactError(
+                "untrained",
+                "this bundle was never trained: its numbers would come from random weights",
+                fix="train it, or force it to see them",
+            )
+
+    def check_windows(self, windows: Windows) -> None:
+        """Raise `modality`, `rate` or `length` for windows that are not of the kind the model was made for."""
+        f = self.facts
+        if windows.channels != f.channels:
+            came, wanted = ", ".join(windows.channels), ", ".join(f.channels)
+            raise InputError("modality", f"the model needs windows of {wanted}; {came} came")
+        check_rate_fits(windows.rate, f.rate)
+        if windows.length != f.length:
+            raise InputError(
+                "length",
+                f"the model needs windows of {f.length} samples ({f.length / f.rate:g} s); "
+                f"{windows.length} ({windows.length / windows.rate:g} s) came",
+                fix="cut them anew from the recording",
+            )
+
+    @cached_property
+    def _plugin(self) -> ModuleType:
+        try:
+            return registry.load("models", self.facts.model.name)
+        except UsageError as error:
+            raise ArtifactError("artifact_invalid", f"its model is not known: {error.what}") from error
+
+    @cached_property
+    def model_config(self) -> Any:
+        """The `Config` of the model's plug-in."""
+        try:
+            return config.fill(self._plugin.Config, self.facts.model.config, where="model")
+        except PulsewiseError as error:
+            raise ArtifactError("artifact_invalid", f"its model's config: {error.what}", where=error.where) from error
+
+    @cached_property
+    def _model(self) -> Any:
+        c = self.model_config
+        shape = c.channels, c.length, c.outputs
+        if shape != (len(self.facts.channels), self.facts.length, len(self.task.targets)):
+            raise ArtifactError("artifact_invalid", "its model's config is of other windows or another task")
+        if self.facts.model.neural:
+            from pulsewise.learn import forward
+
+            return forward.rebuild(self._plugin, c, self.arrays)
+        model = self._plugin.build(c)
+        model.restore(self.arrays)
+        return model
+
+    @property
+    def model(self) -> Any:
+        """The model itself: a torch module in evaluation mode, or an `ArrayModel`; in the scaled domain."""
+        return self._model
+
+    # -- from a recording -------------------------------------------------------------------------------------
+
+    def estimate(self, recording: Recording, *, force: bool = False) -> list[Estimate]:
+        """Estimates of every target for every window of a recording: values with intervals, or reasons for none.
+
+        The recording is conditioned, cut and judged as the training data were. Raises `modality` where a channel is
+        missing and `rate` where the rate cannot be brought to the model's (see `learn.estimating`).
+        """
+        from pulsewise.learn.estimating import estimate
+
+        return estimate(self, recording, force=force)
+
+    def estimate_windows(self, windows: Windows, *, force: bool = False) -> list[Estimate]:
+        """Estimates of every target for windows that were cut elsewhere; raises `modality`, `rate` or `length`."""
+        from pulsewise.learn.estimating import estimate_windows
+
+        return estimate_windows(self, windows, force=force)
+
+    # -- what it says of itself -------------------------------------------------------------------------------
+
+    def info(self) -> dict[str, Any]:
+        """Everything it says of itself, ready for JSON: stages with shapes and parameters, task, data, stamps."""
+        f = self.facts
+        return {
+            "name": f.name,
+            "fingerprint": self.fingerprint,
+            "trained": f.trained,
+            "synthetic": f.synthetic,
+            "leaky": f.leaky,
+            "stamp": f.stamp,
+            "pulsewise": f.pulsewise,
+            "schema_version": f.schema_version,
+            "model": f.model.name,
+            "needs": ["torch"] if f.model.neural else [],
+            "parameters": sum(stage.parameters for stage in f.stages),
+            "stages": [config.to_table(stage) for stage in f.stages],
+            "task": config.to_table(f.task),
+            "input": {"channels": list(f.channels), "rate_hz": f.rate, "samples": f.length},
+            "condition": f.condition,
+            "window": f.window,
+            "intervals": config.to_table(f.intervals),
+            "training": config.to_table(f.training),
+        }
+
+    # -- on disk ----------------------------------------------------------------------------------------------
+
+    def save(self, path: Path, *, overwrite: bool = True) -> Bundle:
+        """Write the folder whole or not at all; what was there stays until the new one is complete.
+
+        Returns the bundle as written (with hashes). Raises `output_exists` and `disk`.
+        """
+        if path.exists() and not overwrite:
+            raise UsageError("output_exists", f"{path.name} is there already", fix="give --overwrite or another --out")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+        except OSError as error:
+            what = f"writing {path.name} failed: {error.strerror or 'input/output error'}"
+            raise InputError("disk", what, fix="free space or choose another --out") from error
+        try:
+            stored = weights.write(part / WEIGHTS, self.arrays)
+            files = {WEIGHTS: File(sha256(stored), stored.stat().st_size)}
+            written = Bundle(replace(self.facts, files=files), self.arrays)
+            write_atomic(part / "README.md", card(written.facts))
+            write_atomic(part / "bundle.json", facts_file.to_json(written.facts))
+            part.chmod(0o755)
+            if path.exists():
+                path.rename(part.with_suffix(".old"))
+            part.rename(path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(part.with_suffix(".old"), ignore_errors=True)
+        return written
+
+    @classmethod
+    def load(cls, path: Path) -> Bundle:
+        """Read a bundle's folder, checking everything and executing nothing.
+
+        Raises `not_found`; `artifact_version` for one written by a newer version; `artifact_invalid` for one that is
+        damaged, has wrong weights, or is something else.
+        """
+        try:
+            content = (path / "bundle.json").read_bytes()
+        except OSError:
+            what = f"{path.name!r} is not a bundle: it holds no bundle.json"
+            raise InputError("not_found", what, fix="name the folder that train or run wrote") from None
+        facts = facts_file.from_json(content)
+        stored = path / WEIGHTS
+        expected = facts.files.get(WEIGHTS)
+        if expected is None or not stored.is_file():
+            raise ArtifactError("artifact_invalid", f"the bundle has no {WEIGHTS}")
+        if stored.stat().st_size != expected.bytes or sha256(stored) != expected.sha256:
+            fix = "take the bundle from its source again"
+            raise ArtifactError("artifact_invalid", f"{WEIGHTS} is not the file the bundle was saved with", fix=fix)
+        bundle = cls(facts, weights.read(stored))
+        if bundle.checkable:
+            _ = bundle.model
+        return bundle
+
+    @property
+    def checkable(self) -> bool:
+        """Whether the libraries its model needs are here, so that the weights can be checked against it."""
+        plugin = registry.plugins("models").get(self.facts.model.name)
+        return plugin is None or not plugin.missing
+
+
+def check_rate_fits(rate: float, wanted: float) -> None:
+    """Raise `rate` where a rate (Hz) is not the wanted one within `RATE_TOLERANCE`."""
+    if abs(rate / wanted - 1) > RATE_TOLERANCE:
+        raise InputError(
+            "rate",
+            f"the model needs {wanted:g} Hz, {rate:g} Hz came",
+            fix="cut the windows anew from the recording, or use a model for this rate",
+        )

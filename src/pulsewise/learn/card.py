@@ -1,0 +1,96 @@
+"""The model card: README.md of a bundle, with the YAML header that the Hugging Face hub reads."""
+
+from __future__ import annotations
+
+import json
+
+from pulsewise.learn.facts import Facts
+
+UNTRAINED = "**Never trained.** The weights are random; it predicts nothing unless forced."
+SYNTHETIC = "**Trained on simulated people.** It says nothing about real ones."
+WARNING = "Research use. Not a medical device. Estimated, not measured."
+
+
+def card(facts: Facts) -> str:
+    """The text of README.md; every number in it is one of bundle.json."""
+    warnings = (
+        [UNTRAINED] * (not facts.trained) + [SYNTHETIC] * facts.synthetic + [f"**{facts.stamp}**"] * bool(facts.stamp)
+    )
+    asked = ", ".join(f"{t.quantity} ({t.unit})" for t in facts.task.targets)
+    f, t = facts, facts.training
+    lines = [
+        *_header(facts),
+        f"# {f.name}",
+        "",
+        f"Answers: {asked}, from windows of {f.length / f.rate:g} s of {', '.join(f.channels)} at {f.rate:g} Hz.",
+        "",
+        *[line for warning in warnings for line in (warning, "")],
+        WARNING,
+        "",
+        "## Use",
+        "",
+        "```",
+        "pulsewise predict THIS_FOLDER RECORDING",
+        "```",
+        "",
+        "It abstains, with a reason, where the signal is poor, of another kind, or unlike its training data.",
+        "",
+        "## Training",
+        "",
+        f"{t.windows} windows of {t.people} people; split `{t.split}`; {t.epochs} epochs, "
+        f"weights of epoch {t.best_epoch}.",
+        f"Recipe `{t.recipe}`, data `{t.data}`, seed {t.seed}, pulsewise {f.pulsewise}.",
+        "",
+        "## Validation",
+        "",
+        f"{t.validation_windows} windows of {t.validation_people} people, also used to choose the epoch:",
+        "not the error on people it never saw. That is in the report of its run.",
+        "",
+        *_validation(facts),
+        "## Model",
+        "",
+        f"`{f.model.name}`, {sum(stage.parameters for stage in f.stages):,} parameters.",
+        "",
+        "| stage | output of one window | parameters |",
+        "|---|---|---|",
+        *[f"| {s.name} | {' × '.join(map(str, s.shape))} | {s.parameters:,} |" for s in f.stages],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _header(facts: Facts) -> list[str]:
+    tags = ["biosignals", *facts.channels, *facts.task.quantities]
+    tags += ["synthetic"] * facts.synthetic + ["leaky-split"] * facts.leaky + ["untrained"] * (not facts.trained)
+    lines = ["---", "library_name: pulsewise", f"pipeline_tag: {json.dumps('tabular-regression')}", "tags:"]
+    lines += [f"- {json.dumps(tag)}" for tag in dict.fromkeys(tags)]
+    lines += ["metrics:", "- mae"]
+    if facts.training.validation_mae:
+        lines += ["model-index:", f"- name: {json.dumps(facts.name)}", "  results:"]
+        for quantity, error in sorted(facts.training.validation_mae.items()):
+            lines += [
+                "  - task:",
+                "      type: tabular-regression",
+                f"      name: {json.dumps(quantity)}",
+                "    dataset:",
+                "      type: validation",
+                f"      name: {json.dumps('validation people of the run' + ' (simulated)' * facts.synthetic)}",
+                "    metrics:",
+                "    - type: mae",
+                f"      value: {error!r}",
+            ]
+    return [*lines, "---", ""]
+
+
+def _validation(facts: Facts) -> list[str]:
+    units = {target.quantity: target.unit for target in facts.task.targets}
+    lines = [
+        f"- {name}: MAE {error:.2f} {units[name]}" for name, error in sorted(facts.training.validation_mae.items())
+    ]
+    widths = facts.intervals.half_widths or (None,) * len(facts.task.targets)
+    for target, width in zip(facts.task.targets, widths, strict=True):
+        if width is None:
+            lines.append(f"- {target.quantity}: no interval, too few people")
+        else:
+            lines.append(f"- {target.quantity}: interval ± {width:.2f} {target.unit} at {facts.intervals.level:.0%}")
+    return [*lines, ""]

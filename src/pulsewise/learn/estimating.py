@@ -1,0 +1,132 @@
+"""From a recording, or from windows, to estimates: the bundle's forward path with its reasons for having none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pulsewise.core import config
+from pulsewise.core.errors import ArtifactError, InputError, NoSignalError, PulsewiseError
+from pulsewise.core.estimate import Estimate
+from pulsewise.core.recording import Recording
+from pulsewise.core.windows import Windows
+from pulsewise.data import window
+from pulsewise.data.prepare import windows_of
+from pulsewise.signals import condition
+
+if TYPE_CHECKING:
+    from pulsewise.learn.bundle import Bundle
+
+EXACT = 1e-6
+"""Share by which two rates may differ and still be the same."""
+
+
+def estimate(bundle: Bundle, recording: Recording, *, force: bool = False) -> list[Estimate]:
+    """Every target for every window of a recording, in the order of time; windows left out are abstentions.
+
+    The recording goes through the conditioning and cutting the training data went through. A rate that differs from
+    the model's is brought to it only where the bundle's conditioning says so (`condition.rate`) or where the clock
+    drifts (within 0.5 %), and never upwards. Raises `modality` where a channel is missing and `rate`.
+    """
+    if not (bundle.trained or force):
+        return _whole(bundle, recording, "untrained")
+    conditioning, cutting = configs(bundle)
+    try:
+        windows, dropped = windows_of(recording, _rate(bundle, recording, conditioning), cutting)
+    except NoSignalError:
+        return _whole(bundle, recording, "gap")
+    found = estimate_windows(bundle, windows, force=force) if len(windows) else []
+    length = bundle.facts.length / bundle.facts.rate
+    for start, number, reason in zip(dropped.start, dropped.window, dropped.reason, strict=True):
+        end = min(float(start) + length, recording.duration)
+        found += _abstain(bundle, float(start), end, int(number), str(reason))
+    return sorted(found, key=lambda e: e.start) or _whole(bundle, recording, "too_short")
+
+
+def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -> list[Estimate]:
+    """Every target for every window; raises `modality`, `rate` or `length` for windows of another kind.
+
+    A window unlike the training windows, or with an answer that cannot be, is not answered (`outside_domain`).
+    """
+    facts = bundle.facts
+    if not (bundle.trained or force):
+        bundle.check_windows(windows)
+    values = bundle.predict_windows(windows, force=force) if bundle.trained or force else None
+    outside = facts.domain.outside(windows.samples)
+    start, beat = windows.columns["start"], windows.columns["beat_index"]
+    number = windows.columns.get("window", np.arange(len(windows)))
+    quality = windows.columns["quality"]
+    found = []
+    for i in range(len(windows)):
+        begin = float(start[i]) if np.isfinite(start[i]) else i * facts.length / facts.rate
+        for k, target in enumerate(facts.task.targets):
+            e = Estimate(
+                target.quantity,
+                target.unit,
+                begin,
+                begin + facts.length / facts.rate,
+                None,
+                level=facts.intervals.level,
+                quality=float(quality[i]),
+                reasons=("untrained",),
+                beat_index=int(beat[i]),
+                window=int(number[i]),
+            )
+            if values is not None:
+                e = _answered(e, bundle, k, float(values[i, k]), bool(outside[i]) and not force)
+            found.append(e)
+    return found
+
+
+def _answered(e: Estimate, bundle: Bundle, k: int, value: float, outside: bool) -> Estimate:
+    target = bundle.task.targets[k]
+    if outside or not target.low <= value <= target.high:
+        return replace(e, reasons=("outside_domain",))
+    widths = bundle.facts.intervals.half_widths
+    width = widths[k] if widths else None
+    if width is None:
+        return replace(e, value=value, reasons=())
+    low, high = max(value - width, target.low), min(value + width, target.high)
+    return replace(e, value=value, low=low, high=high, reasons=())
+
+
+def configs(bundle: Bundle) -> tuple[condition.Config, window.Config]:
+    """How the bundle conditions and cuts; `artifact_invalid` where that is not what this program knows."""
+    try:
+        conditioning = config.fill(condition.Config, bundle.facts.condition, where="condition")
+        return conditioning, config.fill(window.Config, bundle.facts.window, where="window")
+    except PulsewiseError as error:
+        raise ArtifactError("artifact_invalid", f"the bundle's {error.where}: {error.what}") from error
+
+
+def _rate(bundle: Bundle, recording: Recording, conditioning: condition.Config) -> condition.Config:
+    """The conditioning that brings this recording to the model's rate; `rate` where none does, or may."""
+    from pulsewise.learn.bundle import RATE_TOLERANCE, check_rate_fits
+
+    wanted = bundle.facts.rate
+    rates = [recording.signal(channel).rate for channel in bundle.facts.channels]
+    for rate in rates:
+        if conditioning.rate is None:
+            check_rate_fits(rate, wanted)
+        elif rate < wanted * (1 - RATE_TOLERANCE):
+            raise InputError(
+                "rate",
+                f"the model works at {wanted:g} Hz and the recording has {rate:g} Hz: what is missing is not invented",
+                fix="use a model for this rate",
+            )
+    if conditioning.rate is None and any(abs(rate / wanted - 1) > EXACT for rate in rates):
+        return replace(conditioning, rate=wanted)
+    return conditioning
+
+
+def _whole(bundle: Bundle, recording: Recording, reason: str) -> list[Estimate]:
+    return _abstain(bundle, 0.0, recording.duration, -1, reason)
+
+
+def _abstain(bundle: Bundle, start: float, end: float, number: int, reason: str) -> list[Estimate]:
+    return [
+        Estimate(target.quantity, target.unit, start, end, None, reasons=(reason,), window=number)
+        for target in bundle.task.targets
+    ]

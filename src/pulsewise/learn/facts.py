@@ -1,0 +1,177 @@
+"""bundle.json: everything a bundle knows about itself beside its weights, strict in both directions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pulsewise import __version__
+from pulsewise.core import config
+from pulsewise.core.errors import ArtifactError, PulsewiseError
+from pulsewise.core.limits import CHANNELS, JSON_DEPTH, SAMPLES, check_rate
+from pulsewise.core.plugin import Task
+from pulsewise.learn.domain import Domain
+from pulsewise.learn.scaling import Scaling
+
+SCHEMA = 1
+"""Version of bundle.json this program writes; it reads this one and older ones."""
+JSON_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which plug-in holds the model, its config, and whether it is a network (needs torch) or plain arrays."""
+
+    name: str
+    neural: bool
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Half-widths of the intervals, one per target, from the residuals of validation people.
+
+    None, with `reason` "no_interval", where there were too few people. `people` are those with a label, per target.
+    """
+
+    level: float = 0.9
+    half_widths: tuple[float | None, ...] = ()
+    people: tuple[int, ...] = ()
+    reason: str = "no_interval"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where the weights come from: fingerprints of recipe, data and rows, the split, and how much there was.
+
+    `best_epoch` (counted from 1) is the one whose weights these are; `validation_mae` is in the targets' units.
+    """
+
+    recipe: str = ""
+    data: str = ""
+    rows: str = ""
+    split: str = ""
+    seed: int = 0
+    windows: int = 0
+    people: int = 0
+    validation_windows: int = 0
+    validation_people: int = 0
+    epochs: int = 0
+    best_epoch: int = 0
+    validation_mae: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a model: the shape of its output for one window, and its parameters."""
+
+    name: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True)
+class File:
+    """What a file beside bundle.json must be."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The content of bundle.json. `stamp` is the sentence that goes on everything made with a leaking split."""
+
+    name: str
+    task: Task
+    model: Model
+    rate: float
+    length: int
+    channels: tuple[str, ...]
+    condition: dict[str, Any]
+    window: dict[str, Any]
+    scaling: Scaling
+    schema_version: int = SCHEMA
+    pulsewise: str = __version__
+    threshold: float | None = None
+    intervals: Intervals = field(default_factory=Intervals)
+    domain: Domain = field(default_factory=Domain)
+    training: Training = field(default_factory=Training)
+    stages: tuple[Stage, ...] = ()
+    trained: bool = False
+    synthetic: bool = False
+    leaky: bool = False
+    stamp: str = ""
+    files: dict[str, File] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+        if not (1 <= self.length <= SAMPLES and 1 <= len(self.channels) <= CHANNELS and self.task.targets):
+            raise ValueError("a model has 1 or more channels, samples per window and targets, within the limits")
+        if (len(self.scaling.input_mean), len(self.scaling.target_mean)) != (
+            len(self.channels),
+            len(self.task.targets),
+        ):
+            raise ValueError("scaling is not of these channels and targets")
+        if self.intervals.half_widths and len(self.intervals.half_widths) != len(self.task.targets):
+            raise ValueError("one half-width per target is needed")
+        known = {"spread", "peak", "roughness"}
+        if any(r.statistic not in known or not 0 <= r.channel < len(self.channels) for r in self.domain.ranges):
+            raise ValueError("a range is of an unknown statistic or channel")
+        widths = [width for width in self.intervals.half_widths if width is not None]
+        if not np.isfinite(widths).all() or min(widths, default=0.0) < 0:
+            raise ValueError("half-widths are finite and not negative")
+
+
+def to_json(facts: Facts) -> str:
+    """The text of bundle.json: sorted, indented, no NaN."""
+    return json.dumps(config.to_table(facts), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(content: bytes) -> Facts:
+    """The facts in bundle.json.
+
+    Raises `artifact_version` for a newer schema (both versions are named) and `artifact_invalid` for anything that is
+    not exactly what this program writes.
+    """
+    if len(content) > JSON_BYTES:
+        raise _invalid(f"it holds {len(content)} bytes")
+    try:
+        table = json.loads(content.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise _invalid("it is not JSON") from None
+    if not isinstance(table, dict) or _depth(table) > JSON_DEPTH:
+        raise _invalid("it is not a table, or nests too deep")
+    schema = table.get("schema_version")
+    if type(schema) is not int:
+        raise _invalid("it has no schema_version")
+    if schema > SCHEMA:
+        written = str(table.get("pulsewise", "?"))[:40]
+        raise ArtifactError(
+            "artifact_version",
+            f"the bundle has schema {schema} (written by pulsewise {written}); "
+            f"pulsewise {__version__} reads up to schema {SCHEMA}",
+            fix="pip install --upgrade pulsewise",
+        )
+    try:
+        return config.fill(Facts, table)
+    except (PulsewiseError, ValueError, TypeError, OverflowError) as error:
+        raise _invalid(error.what if isinstance(error, PulsewiseError) else str(error)) from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _depth(value: Any, at: int = 1) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return at if at > JSON_DEPTH else max((_depth(item, at + 1) for item in inner), default=at)
+
+
+def _invalid(what: str) -> ArtifactError:
+    return ArtifactError(
+        "artifact_invalid", f"bundle.json is not a bundle's: {what}", fix="take it from its source again"
+    )

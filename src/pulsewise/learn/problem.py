@@ -1,0 +1,130 @@
+"""What is to be learnt: which rows with which targets, in which scale, under which fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsewise import __version__
+from pulsewise.core import config, registry
+from pulsewise.core.errors import InputError
+from pulsewise.core.plugin import Task
+from pulsewise.data.split import STAMPS, Fold
+from pulsewise.learn import domain, facts, scaling
+from pulsewise.learn.recipe import Recipe
+from pulsewise.learn.scaling import Scaling, Source
+
+DOMAIN_WINDOWS = 4096
+"""Training windows, evenly spread, from which the domain is fitted."""
+RESULT_TABLES = ("seed", "condition", "window", "label", "split", "task", "model", "train")
+"""Tables of a recipe that decide the weights."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Rows and targets of one training, with everything fitted on the training rows alone.
+
+    `targets` are in their units, shape (n, K), NaN where a label is missing; rows without any label are left out.
+    """
+
+    recipe: Recipe
+    task: Task
+    source: Source
+    train_rows: NDArray[np.int64]
+    train_targets: NDArray[np.float64]
+    validation_rows: NDArray[np.int64]
+    validation_targets: NDArray[np.float64]
+    scaling: Scaling
+
+    @property
+    def model_config(self) -> Any:
+        """The model's config for these windows and targets."""
+        s = self.source
+        return self.recipe.model_config(len(s.channels), s.length, len(self.task.targets))
+
+    @property
+    def neural(self) -> bool:
+        """Whether the model is a network."""
+        return bool(getattr(registry.load("models", self.recipe.model.name), "NEURAL", False))
+
+    def run(self) -> dict[str, str]:
+        """Fingerprints of everything that decides the weights: what a resumed run must agree in."""
+        table = self.recipe.table()
+        rows = hashlib.sha256()
+        for part in (self.train_rows, self.train_targets, self.validation_rows, self.validation_targets):
+            rows.update(np.ascontiguousarray(part).tobytes())
+        return {
+            "recipe": config.fingerprint({key: table[key] for key in RESULT_TABLES}),
+            "data": self.source.fingerprint,
+            "rows": rows.hexdigest()[:16],
+            "version": __version__,
+        }
+
+
+def pose(source: Source, fold: Fold, recipe: Recipe) -> Problem:
+    """The problem that a fold of a store poses under a recipe.
+
+    Raises `modality` where the store lacks the task's channels and `label` where a target has no training label.
+    """
+    task = recipe.build_task()
+    absent = [channel for channel in task.channels if channel not in source.channels]
+    if absent:
+        what = f"the task {task.name} needs {', '.join(absent)}; the store holds {', '.join(source.channels)}"
+        raise InputError("modality", what, fix="set task.channels or window.channels")
+    columns = source.columns()
+    blank = np.full(len(source), np.nan)
+    labels = np.stack([np.asarray(columns.get(f"label_{q}", blank), np.float64) for q in task.quantities], axis=1)
+    labels = np.where(np.isfinite(labels), labels, np.nan)
+    train = _labelled(fold.train, labels)
+    validation = _labelled(fold.validation, labels)
+    if not len(train):
+        what = f"no training window has a label for {', '.join(task.quantities)}"
+        raise InputError("label", what, fix="check [label] and [split]")
+    fitted = scaling.fit(source, train, labels[train], task.quantities)
+    return Problem(recipe, task, source, train, labels[train], validation, labels[validation], fitted)
+
+
+def _labelled(rows: NDArray[np.int64], labels: NDArray[np.float64]) -> NDArray[np.int64]:
+    rows = np.asarray(rows, np.int64)
+    return rows[np.isfinite(labels[rows]).any(axis=1)]
+
+
+def describe(problem: Problem, *, stages: list[dict[str, Any]], trained: bool) -> facts.Facts:
+    """The facts of a bundle for this problem, as far as they are known before anything is validated."""
+    recipe, source, run = problem.recipe, problem.source, problem.run()
+    columns = source.columns()
+    people = columns["person"]
+    spread = np.unique(np.linspace(0, len(problem.train_rows) - 1, DOMAIN_WINDOWS).astype(np.int64))
+    plain = config.to_table(problem.model_config)
+    return facts.Facts(
+        name=recipe.name,
+        task=problem.task,
+        model=facts.Model(recipe.model.name, problem.neural, plain),
+        rate=source.rate,
+        length=source.length,
+        channels=tuple(source.channels),
+        condition=config.to_table(recipe.condition),
+        window=config.to_table(recipe.window),
+        scaling=problem.scaling,
+        domain=domain.fit(source.take(problem.train_rows[spread])) if trained else domain.Domain(),
+        stages=tuple(facts.Stage(s["name"], tuple(s["shape"]), s["parameters"]) for s in stages),
+        trained=trained,
+        synthetic=source.synthetic,
+        leaky=recipe.split.name == "leaky-random",
+        stamp=STAMPS.get(recipe.split.name, ""),
+        training=facts.Training(
+            recipe=run["recipe"],
+            data=run["data"],
+            rows=run["rows"],
+            split=recipe.split.name,
+            seed=recipe.seed,
+            windows=len(problem.train_rows),
+            people=len(np.unique(people[problem.train_rows])),
+            validation_windows=len(problem.validation_rows),
+            validation_people=len(np.unique(people[problem.validation_rows])),
+        ),
+    )

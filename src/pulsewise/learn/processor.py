@@ -1,0 +1,60 @@
+"""What this machine computes fast: where to train, and in which precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pulsewise.learn.train_config import Config
+
+BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
+"""Processor flags that stand for units that multiply bf16. Without them bf16 is emulated, and slower than float32."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where and how to compute: what `auto` in a recipe came to on this machine."""
+
+    accelerator: Literal["cpu", "gpu"]
+    precision: Literal["float32", "bf16"]
+    layout: Literal["image", "sequence"]
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Flags of the first processor as Linux states them; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    stated = next((line for line in lines if line.startswith("flags")), "")
+    return frozenset(stated.partition(":")[2].split())
+
+
+def choose(config: Config) -> Plan:
+    """What a recipe's `auto` means here. Imports torch only to ask for a GPU.
+
+    bf16 keeps float32 weights and computes products in bf16; it is chosen only where the processor has units for it
+    (AMX or AVX-512 bf16, or a GPU that states it).
+    """
+    gpu = config.accelerator != "cpu" and _gpu()
+    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu or config.accelerator == "gpu" else "cpu"
+    gains = _gpu_bf16() if accelerator == "gpu" and gpu else bool(cpu_flags() & BF16_FLAGS)
+    precision: Literal["float32", "bf16"] = "float32"
+    if config.precision == "bf16" or (config.precision == "auto" and gains):
+        precision = "bf16"
+    return Plan(accelerator, precision, "image" if config.layout == "auto" else config.layout)
+
+
+def _gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _gpu_bf16() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
