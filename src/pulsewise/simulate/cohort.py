@@ -26,7 +26,7 @@ from pulsewise.simulate.presets import PRESETS, Preset, attenuated, preset_named
 from pulsewise.simulate.streams import stream
 from pulsewise.simulate.waves import RATES, UNITS, Heart, heart, wave
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed gives other people."""
 FIRST_DAY = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -320,6 +320,7 @@ def _truth(
         "start": (index * made.period_s).ravel(),
     }
     columns |= {name: np.full(keep.shape, value) for name, value in who.person.items()}
+    columns |= {f"identity_{k}": np.full(keep.shape, value) for k, value in enumerate(who.identity)}
     columns |= {name: np.repeat(value, made.windows) for name, value in who.session.items()}
     columns |= {name: np.broadcast_to(value, shape).ravel() for name, value in who.window.items()}
     cuff = cuff_readings(made, who)

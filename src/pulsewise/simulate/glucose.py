@@ -77,8 +77,8 @@ def trace(
     steps = int(days * 1440 / STEP_MIN) + 1
     minutes: Floats = np.arange(steps, dtype=np.float64) * STEP_MIN
     meals, appearance = _meals(rng, days, minutes)
-    basal = rng.normal(138.0, 18.0) if diabetic else rng.normal(92.0, 6.0)
-    glucose = _minimal_model(appearance, basal, response=0.35 if diabetic else 1.0, steps=steps)
+    basal = rng.normal(145.0, 25.0) if diabetic else rng.normal(92.0, 6.0)
+    glucose = _minimal_model(appearance, basal, response=0.12 if diabetic else 1.0, steps=steps)
     episodes = _episodes(rng, days, hypo_per_day)
     for low, high in episodes:
         glucose = _dip(glucose, minutes, low, high)
