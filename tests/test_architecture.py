@@ -127,8 +127,7 @@ class Blocked:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 sys.meta_path.insert(0, Blocked())
 import pulsewise
-rooms = ('models', 'formats', 'datasets', 'learn.network')
-skip = (*(f'pulsewise.{{room}}.' for room in rooms), 'pulsewise.__main__')
+skip = ('pulsewise.models.', 'pulsewise.formats.', 'pulsewise.datasets.', 'pulsewise.__main__')
 for found in pkgutil.walk_packages(pulsewise.__path__, 'pulsewise.'):
     if not found.name.startswith(skip):
         importlib.import_module(found.name)

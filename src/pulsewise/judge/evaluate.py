@@ -2,18 +2,185 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pulsewise.core.errors import InputError
+import pulsewise
+from pulsewise.core import config
+from pulsewise.core.errors import GateError, InputError, UsageError
 from pulsewise.core.plugin import Task
+from pulsewise.data import split as splitting
+from pulsewise.data.split import Split
+from pulsewise.data.store import Store
+from pulsewise.judge import gallery
+from pulsewise.judge.flow import flow_of, split_of
+from pulsewise.judge.predictions import fold_rows
+from pulsewise.judge.predictions import together as rows_together
 from pulsewise.judge.result import STAMPS, FlowStep, Result, SplitSummary, Training
 from pulsewise.judge.rows import columns_of
-from pulsewise.judge.score import Settings, judge_quantity
+from pulsewise.judge.score import About, Settings, judge_quantity
 from pulsewise.judge.verdict import together
+from pulsewise.learn.bundle import Bundle
+from pulsewise.learn.problem import rows_fingerprint
+from pulsewise.learn.recipe import Recipe
+
+LIBRARIES = ("numpy", "scipy", "pyarrow", "torch", "scikit-learn")
+
+
+def evaluate(
+    bundles: Bundle | Sequence[Bundle],
+    store: Store,
+    split: Split,
+    recipe: Recipe,
+    *,
+    folders: Sequence[Path] = (),
+    provenance: Mapping[str, Any] | None = None,
+    keep_ids: bool = False,
+) -> tuple[Result, pa.Table]:
+    """Judge bundles on the test people of each fold, beside no-skill predictors on the same readings.
+
+    Parameters
+    ----------
+    bundles : Bundle or sequence of Bundle
+        One per fold of the split, in their order.
+    store : Store
+    split : Split
+        Checked for leaks first.
+    recipe : Recipe
+        Its level, resamples and seed; it is written into the result.
+    folders : sequence of Path
+        Where the bundles were trained, for the picture of their training.
+    provenance : mapping, optional
+        More plain values for the result: the command, the commit.
+    keep_ids : bool
+        Show pseudonyms instead of running numbers; the rows have them in any case.
+
+    Returns
+    -------
+    Result
+    pyarrow.Table
+        One row per test window and quantity that has a reference (`judge.rows`), with a column per control.
+
+    Raises
+    ------
+    GateError
+        `leakage_detected` where a person (or day, or moment) is on both sides of a split that promises otherwise,
+        or where a bundle was trained on other rows of this store than those of its fold.
+    UsageError
+        Where there is not one bundle per fold.
+    """
+    bundles = list(bundles) if isinstance(bundles, Sequence) else [bundles]
+    if len(bundles) != len(split.folds):
+        raise UsageError("usage", f"{len(split.folds)} folds need a bundle each, {len(bundles)} came")
+    splitting.check(split, store.columns(), length_s=store.window_s)
+    task, about = bundles[0].task, bundles[0].info()
+    foreign = _check_bundles(bundles, store, split)
+    pairs = zip(bundles, split.folds, strict=True)
+    rows, notes = rows_together([fold_rows(b, store, fold, k) for k, (b, fold) in enumerate(pairs)])
+    settings = Settings(
+        level=recipe.evaluate.level,
+        resamples=recipe.evaluate.resamples,
+        seed=recipe.seed,
+        nominal=bundles[0].facts.intervals.level,
+        keep_ids=keep_ids,
+    )
+    result = judge_rows(
+        rows,
+        task,
+        settings,
+        name=recipe.name,
+        model=f"{about['model']} ({about['parameters']:,} parameters)",
+        stamps=stamps_of(bundles, store, split),
+        flow=flow_of(store, task.quantities),
+        split=split_of(store, split, foreign),
+        training=histories(folders, task),
+        provenance={**_origin(bundles, store, split, recipe), **(provenance or {})},
+        about=notes,
+    )
+    return _with_pictures(result, rows, store, split, keep_ids), rows
+
+
+def _check_bundles(bundles: Sequence[Bundle], store: Store, split: Split) -> bool:
+    """Whether any bundle was trained on another store; refuses one that was trained on other rows of this one."""
+    foreign = False
+    for number, (bundle, fold) in enumerate(zip(bundles, split.folds, strict=True)):
+        made = bundle.facts.training
+        if made.data != store.fingerprint:
+            foreign = True
+        elif made.rows != rows_fingerprint(store, fold, bundle.task):
+            raise GateError(
+                "leakage_detected",
+                "the bundle was trained on other rows than those of its fold: it may have seen the test people",
+                where=f"fold {number}",
+                fix="give the bundles in the order of the folds, or train again",
+            )
+    return foreign
+
+
+def histories(folders: Sequence[Path], task: Task) -> tuple[Training, ...]:
+    """What `training/history.json` in each folder says, epoch by epoch; nothing for a model without epochs."""
+    found = []
+    for folder in folders:
+        path = folder / "training" / "history.json"
+        if not path.is_file():
+            continue
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        key = f"val_mae_{task.quantities[0]}" if len(task.quantities) == 1 else "val_mae_sd"
+        measure = f"MAE, {task.targets[0].unit}" if len(task.quantities) == 1 else "MAE, in SD of the targets"
+        whole = [row for row in rows if {"epoch", "train_loss", "val_mae_sd", key} <= set(row)]
+        if whole:
+            best = min(whole, key=lambda row: float(row["val_mae_sd"]))
+            series = ([float(row[name]) for row in whole] for name in ("epoch", "train_loss", key))
+            epochs, loss, validation = series
+            shown = tuple(int(epoch) for epoch in epochs)
+            found.append(Training(shown, tuple(loss), tuple(validation), measure, int(best["epoch"])))
+    return tuple(found)
+
+
+def stamps_of(bundles: Sequence[Bundle], store: Store, split: Split) -> tuple[str, ...]:
+    """What has to be said of everything made from these: of the store, of the split, of the bundles."""
+    found = []
+    if store.synthetic or any(bundle.facts.synthetic for bundle in bundles):
+        found.append("synthetic")
+    if split.leaky or any(bundle.facts.leaky for bundle in bundles):
+        found.append("leaky-random")
+    elif split.name in STAMPS:
+        found.append(split.name)
+    return tuple(found)
+
+
+def _origin(bundles: Sequence[Bundle], store: Store, split: Split, recipe: Recipe) -> dict[str, Any]:
+    versions = {"pulsewise": pulsewise.__version__}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "recipe": config.write_toml(recipe.table()),
+        "recipe fingerprint": recipe.fingerprint,
+        "store": store.fingerprint,
+        "split": config.fingerprint(split.to_dict()),
+        "bundles": [bundle.fingerprint for bundle in bundles],
+        "versions": versions,
+    }
+
+
+def _with_pictures(result: Result, rows: pa.Table, store: Store, split: Split, keep_ids: bool) -> Result:
+    columns = columns_of(rows)
+    parts = []
+    for part in result.quantities:
+        mine = {name: column[columns["quantity"] == part.quantity] for name, column in columns.items()}
+        parts.append(dataclasses.replace(part, examples=gallery.examples(mine, store, keep_ids=keep_ids)))
+    tested = np.unique(np.concatenate([fold.test for fold in split.folds]))
+    return dataclasses.replace(result, quantities=tuple(parts), template=gallery.template(store, tested))
 
 
 def judge_rows(
@@ -28,6 +195,7 @@ def judge_rows(
     split: SplitSummary | None = None,
     training: Sequence[Training] = (),
     provenance: Mapping[str, Any] | None = None,
+    about: Mapping[str, About] | None = None,
 ) -> Result:
     """Judge anyone's pairs: the one way from rows to figures, whoever made them.
 
@@ -44,6 +212,8 @@ def judge_rows(
         Keys of `result.STAMPS`.
     flow, split, training, provenance
         Carried into the result as they are.
+    about : mapping of str to About, optional
+        What is said of no-skill predictors beyond `score.CONTROLS`.
 
     Raises
     ------
@@ -62,12 +232,12 @@ def judge_rows(
     for target in task.targets:
         mine = columns["quantity"] == target.quantity
         part = {key: column[mine] for key, column in columns.items()}
-        parts.append(judge_quantity(part, target.quantity, target.unit, settings, stamps=stamps))
+        parts.append(judge_quantity(part, target.quantity, target.unit, settings, stamps=stamps, about=about))
     return Result(
         name=name,
         task=task.name,
         model=model,
-        verdict=together([(part.title, part.verdict) for part in parts]),
+        verdict=together([(part.title, part.verdict) for part in parts], stamps),
         level=settings.level,
         resamples=settings.resamples,
         seed=settings.seed,

@@ -119,6 +119,8 @@ class ControlScore:
         The same of the RMSE.
     difference : Number
         MAE of the model - MAE of the predictor, in the quantity's unit (negative: the model is better).
+    note : str
+        Why the predictor could not be made, where it could not.
     """
 
     name: str
@@ -130,6 +132,7 @@ class ControlScore:
     skill: Number
     skill_rmse: Number
     difference: Number
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -202,12 +205,14 @@ class Verdict:
 
     `code` is one of skill, known_people (skill, but on people it was trained on), no_evidence, worse, constant,
     leaky, too_few_people, people_unknown, no_estimates, no_controls, and mixed where quantities differ.
+    `against` is the best decisive no-skill predictor.
     """
 
     code: str
     claim: bool
     headline: str
     sentence: str
+    against: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,6 +287,15 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Template:
+    """The mean test window and the SD around it, of the first channel; for windows centred on beats."""
+
+    seconds: float
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Result:
     """An evaluation: verdict, flow, split, figures by quantity, provenance.
 
@@ -309,7 +323,7 @@ class Result:
     flow: tuple[FlowStep, ...] = ()
     split: SplitSummary | None = None
     training: tuple[Training, ...] = ()
-    template: tuple[float, ...] = ()
+    template: Template | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,23 +40,27 @@ RELATIVE = ("glucose",)
 """Quantities whose relative error (MARD) is in use."""
 
 
+Needs = Literal["nothing", "reading", "oracle"]
+
+
 @dataclass(frozen=True)
-class Control:
-    """What the report says of a no-skill predictor: its title in a sentence and what it needs to know."""
+class About:
+    """What is said of a no-skill predictor: its title in a sentence, what it needs, and why it is not there."""
 
     title: str
-    needs: str = "nothing"
+    needs: Needs = "nothing"
+    note: str = ""
 
 
-CONTROLS: dict[str, Control] = {
-    "median": Control("the training median"),
-    "mean": Control("the training mean"),
-    "demographics": Control("demographics only"),
-    "heart_rate": Control("heart rate only"),
-    "time_of_day": Control("time of day only"),
-    "first_reading": Control("the person's first reading carried forward", "reading"),
-    "first_reading_time_of_day": Control("the person's first reading and time of day", "reading"),
-    "person_mean": Control("the person's own mean", "oracle"),
+CONTROLS: dict[str, About] = {
+    "median": About("the training median"),
+    "mean": About("the training mean"),
+    "demographics": About("demographics only"),
+    "heart_rate": About("heart rate only"),
+    "time_of_day": About("time of day only"),
+    "first_reading": About("the person's first reading carried forward", "reading"),
+    "first_reading_time_of_day": About("the person's first reading and time of day", "reading"),
+    "person_mean": About("the person's own mean", "oracle"),
 }
 """Known no-skill predictors by name of their column (without `control_`), in the order of the report."""
 
@@ -86,9 +91,19 @@ class Settings:
 
 
 def judge_quantity(
-    columns: Columns, quantity: str, unit: str, settings: Settings, *, stamps: Sequence[str] = ()
+    columns: Columns,
+    quantity: str,
+    unit: str,
+    settings: Settings,
+    *,
+    stamps: Sequence[str] = (),
+    about: Mapping[str, About] | None = None,
 ) -> QuantityResult:
-    """Everything said of one quantity, from its rows (`rows.columns_of`, one per window)."""
+    """Everything said of one quantity, from its rows (`rows.columns_of`, one per window).
+
+    `about` says what `CONTROLS` does not: unknown predictors (by default they are taken to need a reading, and
+    decide nothing) and why a known one has no column.
+    """
     codes = reading_codes(columns)
     finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
     accepted = finite & ~columns["abstained"].astype(bool)
@@ -101,8 +116,11 @@ def judge_quantity(
     tally = Tally(columns["person"][finite].astype(str))
     for name, view in views.items():
         _add(tally, name, view)
-    names = control_names(columns)
+    known = {**CONTROLS, **(about or {})}
+    names = control_names(columns, known)
     for name in names:
+        if f"control_{name}" not in readings:
+            readings[f"control_{name}"] = np.full(len(readings["reference"]), np.nan)
         both = np.isfinite(_float(readings, f"control_{name}"))
         _add(tally, f"model beside {name}", readings, both)
         _add(tally, name, readings, both, f"control_{name}")
@@ -113,7 +131,7 @@ def judge_quantity(
 
     relative = quantity in RELATIVE
     scores = tuple(_scores(tally, name, relative) for name in views)
-    controls = tuple(_control(tally, name) for name in names)
+    controls = tuple(_control(tally, name, known.get(name)) for name in names)
     title = TITLES.get(quantity, quantity.replace("_", " "))
     return QuantityResult(
         quantity=quantity,
@@ -139,10 +157,10 @@ def judge_quantity(
     )
 
 
-def control_names(columns: Mapping[str, NDArray[np.generic]]) -> list[str]:
-    """The no-skill predictors among the columns: known ones first, in the order of `CONTROLS`."""
-    there = [name.removeprefix("control_") for name in columns if name.startswith("control_")]
-    return [n for n in CONTROLS if n in there] + sorted(n for n in there if n not in CONTROLS)
+def control_names(columns: Columns, known: Mapping[str, About]) -> list[str]:
+    """The no-skill predictors that have a column or a note saying why not: known ones first, in their order."""
+    there = {name.removeprefix("control_") for name in columns if name.startswith("control_")}
+    return [n for n in known if n in there or known[n].note] + sorted(there - set(known))
 
 
 def _float(columns: Columns, name: str) -> NDArray[np.float64]:
@@ -168,19 +186,20 @@ def _scores(tally: Tally, view: str, relative: bool) -> Scores:
     return Scores(view, round(float(tally.sums(view)[0])), tally.people(view), _figures(tally, view, FIGURES, relative))
 
 
-def _control(tally: Tally, name: str) -> ControlScore:
-    known = CONTROLS.get(name, Control(name.replace("_", " "), "reading"))
+def _control(tally: Tally, name: str, about: About | None) -> ControlScore:
+    about = about or About(name.replace("_", " "), "reading")
     model = f"model beside {name}"
     return ControlScore(
         name=name,
-        title=known.title,
-        needs=known.needs,
-        decisive=known.needs == "nothing",
+        title=about.title,
+        needs=about.needs,
+        decisive=about.needs == "nothing",
         mae=tally.number(name, "mae"),
         rmse=tally.number(name, "rmse"),
         skill=tally.skill(model, name),
         skill_rmse=tally.skill(model, name, "rmse"),
         difference=tally.difference(model, name),
+        note=about.note,
     )
 
 

@@ -8,11 +8,11 @@ competitor and every subgroup see the same resamples (paired by construction).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.clinical.agreement import LIMIT
+from pulsewise.clinical.resample import FINITE_SHARE, draws
 from pulsewise.judge.result import Number
 
 Floats = NDArray[np.float64]
@@ -23,14 +23,6 @@ error, (sum of errors)^2 / rows, rows^2, absolute relative error, rows whose ref
 
 FIGURES = ("mae", "rmse", "bias", "sd", "r", "r2", "mard", "sd_reference", "sd_estimate")
 AGREEMENT = ("bias", "lower", "upper", "slope_reference", "slope_error")
-
-LIMIT = 1.959963984540054
-"""Half the width of the limits of agreement, in SD of the errors: the 97.5 % point of the normal distribution."""
-
-FINITE_SHARE = 0.9
-"""A figure needs a value in this share of the resamples for an interval to be stated."""
-
-_CHUNK = 250
 
 
 def person_sums(person: NDArray[np.int64], people: int, reference: Floats, estimate: Floats, centre: float) -> Floats:
@@ -176,7 +168,7 @@ class Tally:
         if not self.known or len(self.labels) < 2 or resamples < 1:
             self._draws = np.zeros((0, table.shape[1]))
             return
-        self._draws = np.concatenate([w @ table for w in _weights(len(self.labels), resamples, seed)])
+        self._draws = np.concatenate([w @ table for w in draws(len(self.labels), resamples, seed)])
 
     def sums(self, name: str) -> Floats:
         """Sums over all people of one block, shape (len(SUMS),)."""
@@ -229,11 +221,3 @@ class Tally:
         tail = (1 - self._level) / 2
         low, high = np.quantile(finite, [tail, 1 - tail])
         return Number(value, float(low), float(high), n, people)
-
-
-def _weights(people: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each person is drawn, in chunks of shape (chunk, people)."""
-    rng = np.random.default_rng(seed)
-    for start in range(0, resamples, _CHUNK):
-        size = min(_CHUNK, resamples - start)
-        yield rng.multinomial(people, np.full(people, 1 / people), size=size).astype(np.float64)

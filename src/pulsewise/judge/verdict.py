@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pulsewise.clinical.resample import FEW_PEOPLE
 from pulsewise.judge.result import REASONS, ControlScore, Scores, Verdict
 
 FEWEST_PEOPLE = 6
 """With fewer test people no verdict is given: even if the model were better on every one of them, chance
 alone would do as well in more than one of forty trials (2^-5)."""
-
-FEW_PEOPLE = 30
-"""With fewer test people an interval over people is shown but called rough."""
 
 KNOWN = {"by-day", "by-time"}
 """Stamps of splits whose test people were in training, on other days or at other times."""
@@ -19,6 +17,22 @@ KNOWN = {"by-day", "by-time"}
 COLLAPSE = 0.1
 """Estimates that vary by less than this share of the references' SD are called a constant: even in the
 best case such a model explains 1 % of the variance."""
+
+
+HEADLINES: dict[str, str] = {
+    "skill": "The model shows skill for {title} on people it never saw",
+    "skill_simulated": "The model shows skill for {title} on simulated people it never saw",
+    "known_people": "The model shows skill for {title}, but only on people it was trained on",
+    "no_evidence": "No evidence of skill for {title} over {best}",
+    "worse": "For {title} the model is worse than {best}",
+    "constant": "The model predicts nearly a constant for {title}",
+    "leaky": "Not a valid evaluation of {title}: training and test share people and moments",
+    "too_few_people": "Skill for {title} cannot be judged on so few people",
+    "people_unknown": "Skill for {title} cannot be judged: the rows do not say who is who",
+    "no_controls": "Skill for {title} cannot be judged: there is nothing to compare with",
+    "no_estimates": "There is no estimate of {title} to judge",
+}
+"""The first sentence, by code."""
 
 
 def decide(
@@ -39,43 +53,42 @@ def decide(
     controls : sequence of ControlScore
         On the same readings.
     stamps : sequence of str
-        `leaky-random` forbids any claim; `synthetic` is said.
+        `leaky-random`, `by-day` and `by-time` forbid any claim; `synthetic` is said.
     level : float
         Of the intervals.
     """
-    mae = scores.numbers["mae"]
     decisive = [c for c in controls if c.decisive and c.skill.value is not None]
-    if mae.value is None:
-        return Verdict("no_estimates", False, f"There is no {title} estimate to judge", REASONS[mae.reason] + ".")
-    if not decisive:
-        return Verdict(
-            "no_controls", False, f"Skill for {title} cannot be judged", "No no-skill predictor covers these rows."
-        )
-    best = min(decisive, key=_error)
-    facts = _facts(unit, scores, best, stamps, level)
-    code, headline = _judge(title, scores, decisive, best, stamps)
-    return Verdict(code, code == "skill", headline, facts)
+    best = min(decisive, key=_error, default=None)
+    code = _code(scores, decisive, best, set(stamps))
+    against = best.title if best else ""
+    facts = _facts(unit, scores, best, stamps, level) if best else "There is no no-skill predictor on these rows."
+    reason = scores.numbers["mae"].reason
+    if code == "no_estimates":
+        facts = REASONS[reason][:1].upper() + REASONS[reason][1:] + "."
+    return Verdict(code, code == "skill", _headline(code, title, against, stamps), facts, against)
 
 
-def _judge(
-    title: str, scores: Scores, decisive: Sequence[ControlScore], best: ControlScore, stamps: Sequence[str]
-) -> tuple[str, str]:
+def _code(scores: Scores, decisive: Sequence[ControlScore], best: ControlScore | None, stamps: set[str]) -> str:
+    if scores.numbers["mae"].value is None:
+        return "no_estimates"
     if "leaky-random" in stamps:
-        return "leaky", f"Not a valid evaluation of {title}: training and test share people and moments"
+        return "leaky"
+    if best is None:
+        return "no_controls"
     if not scores.people:
-        return "people_unknown", f"Skill for {title} cannot be judged: the rows do not say who is who"
+        return "people_unknown"
     if scores.people < FEWEST_PEOPLE:
-        return "too_few_people", f"Skill for {title} cannot be judged on {_people(scores.people)}"
+        return "too_few_people"
     if collapsed(scores):
-        return "constant", f"The model predicts nearly a constant for {title}"
+        return "constant"
     if all(c.skill.low is not None and c.skill.low > 0 for c in decisive):
-        if KNOWN & set(stamps):
-            return "known_people", f"The model shows skill for {title}, but only on people it was trained on"
-        who = "simulated people" if "synthetic" in stamps else "people"
-        return "skill", f"The model shows skill for {title} on {who} it never saw"
-    if best.skill.high is not None and best.skill.high < 0:
-        return "worse", f"For {title} the model is worse than {best.title}"
-    return "no_evidence", f"No evidence of skill for {title} over {best.title}"
+        return "known_people" if KNOWN & stamps else "skill"
+    return "worse" if best.skill.high is not None and best.skill.high < 0 else "no_evidence"
+
+
+def _headline(code: str, title: str, best: str, stamps: Sequence[str]) -> str:
+    key = "skill_simulated" if code == "skill" and "synthetic" in stamps else code
+    return HEADLINES[key].format(title=title, best=best)
 
 
 def collapsed(scores: Scores) -> bool:
@@ -92,14 +105,16 @@ def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str],
     mae, skill = scores.numbers["mae"], best.skill
     seen = "it was also trained on" if {"leaky-random", *KNOWN} & set(stamps) else "it never saw"
     who = f"{_people(scores.people)} {seen}" if scores.people else "unknown people"
-    text = f"Mean absolute error {mae.value:.3g} {unit} over {scores.n} readings of {who}; {best.title} scores "
-    text += f"{best.mae.value:.3g} {unit}. Skill {_percent(skill.value)}"
+    text = f"Mean absolute error {_number(mae.value)} {unit} over {scores.n} readings of {who}; {best.title} scores "
+    text += f"{_number(best.mae.value)} {unit}. Skill {_percent(skill.value)}"
     if skill.low is not None and skill.high is not None:
         text += f" ({100 * level:g} % interval over people {_percent(skill.low)} to {_percent(skill.high)})"
     text += "."
     estimate, reference = scores.numbers["sd_estimate"].value, scores.numbers["sd_reference"].value
     if collapsed(scores):
-        text += f" Its estimates vary by {estimate:.2g} {unit} (SD) where the references vary by {reference:.3g}."
+        text += (
+            f" Its estimates vary by {_number(estimate)} {unit} (SD) where the references vary by {_number(reference)}."
+        )
     if FEWEST_PEOPLE <= scores.people < FEW_PEOPLE:
         text += f" With fewer than {FEW_PEOPLE} people the interval is rough."
     if 0 < scores.people < FEWEST_PEOPLE:
@@ -107,22 +122,40 @@ def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str],
     return text
 
 
-def together(parts: Sequence[tuple[str, Verdict]]) -> Verdict:
+def together(parts: Sequence[tuple[str, Verdict]], stamps: Sequence[str] = ()) -> Verdict:
     """One verdict for several quantities, given as (title, verdict): a claim only where each makes it."""
     if len(parts) == 1:
         return parts[0][1]
     codes = {verdict.code for _, verdict in parts}
-    code = codes.pop() if len(codes) == 1 else "mixed"
-    return Verdict(
-        code,
-        bool(parts) and all(verdict.claim for _, verdict in parts),
-        "; ".join(verdict.headline for _, verdict in parts),
-        " ".join(f"{title[:1].upper()}{title[1:]}: {verdict.sentence}" for title, verdict in parts),
-    )
+    against = {verdict.against for _, verdict in parts}
+    best = against.pop() if len(against) == 1 else "predictors that never look at the signal"
+    sentences = [f"{title[:1].upper()}{title[1:]}: {verdict.sentence}" for title, verdict in parts]
+    if len(codes) > 1:
+        return Verdict("mixed", False, ". ".join(v.headline for _, v in parts), " ".join(sentences), best)
+    code = codes.pop()
+    headline = _headline(code, joined([title for title, _ in parts]), best, stamps)
+    return Verdict(code, all(verdict.claim for _, verdict in parts), headline, " ".join(sentences), best)
+
+
+def joined(titles: Sequence[str]) -> str:
+    """Several titles as one, what they end in said once.
+
+    >>> joined(["systolic pressure", "diastolic pressure"]), joined(["glucose", "heart rate"])
+    ('systolic and diastolic pressure', 'glucose and heart rate')
+    """
+    words = [title.split() for title in titles]
+    if len(words) > 1 and all(len(w) > 1 and w[-1] == words[0][-1] for w in words):
+        return f"{joined([' '.join(w[:-1]) for w in words])} {words[0][-1]}"
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
 
 
 def _people(count: int) -> str:
     return "one person" if count == 1 else f"{count} people"
+
+
+def _number(value: float | None) -> str:
+    """Three significant digits, written out."""
+    return "unknown" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def _percent(value: float | None) -> str:

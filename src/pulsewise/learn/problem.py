@@ -54,13 +54,11 @@ class Problem:
     def run(self) -> dict[str, str]:
         """Fingerprints of everything that decides the weights: what a resumed run must agree in."""
         table = self.recipe.table()
-        rows = hashlib.sha256()
-        for part in (self.train_rows, self.train_targets, self.validation_rows, self.validation_targets):
-            rows.update(np.ascontiguousarray(part).tobytes())
+        sides = self.train_rows, self.train_targets, self.validation_rows, self.validation_targets
         return {
             "recipe": config.fingerprint({key: table[key] for key in RESULT_TABLES}),
             "data": self.source.fingerprint,
-            "rows": rows.hexdigest()[:16],
+            "rows": _fingerprint(sides),
             "version": __version__,
         }
 
@@ -75,17 +73,37 @@ def pose(source: Source, fold: Fold, recipe: Recipe) -> Problem:
     if absent:
         what = f"the task {task.name} needs {', '.join(absent)}; the store holds {', '.join(source.channels)}"
         raise InputError("modality", what, fix="set task.channels or window.channels")
+    train, targets, validation, validation_targets = _sides(source, fold, task)
+    if not len(train):
+        what = f"no training window has a label for {', '.join(task.quantities)}"
+        raise InputError("label", what, fix="check [label] and [split]")
+    fitted = scaling.fit(source, train, targets, task.quantities)
+    return Problem(recipe, task, source, train, targets, validation, validation_targets, fitted)
+
+
+def rows_fingerprint(source: Source, fold: Fold, task: Task) -> str:
+    """What `facts.Training.rows` of a bundle is that was trained on this fold of this source."""
+    return _fingerprint(_sides(source, fold, task))
+
+
+Sides = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def _sides(source: Source, fold: Fold, task: Task) -> Sides:
+    """Rows and targets of training and of validation."""
     columns = source.columns()
     blank = np.full(len(source), np.nan)
     labels = np.stack([np.asarray(columns.get(f"label_{q}", blank), np.float64) for q in task.quantities], axis=1)
     labels = np.where(np.isfinite(labels), labels, np.nan)
-    train = _labelled(fold.train, labels)
-    validation = _labelled(fold.validation, labels)
-    if not len(train):
-        what = f"no training window has a label for {', '.join(task.quantities)}"
-        raise InputError("label", what, fix="check [label] and [split]")
-    fitted = scaling.fit(source, train, labels[train], task.quantities)
-    return Problem(recipe, task, source, train, labels[train], validation, labels[validation], fitted)
+    train, validation = _labelled(fold.train, labels), _labelled(fold.validation, labels)
+    return train, labels[train], validation, labels[validation]
+
+
+def _fingerprint(sides: Sides) -> str:
+    digest = hashlib.sha256()
+    for part in sides:
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _labelled(rows: NDArray[np.int64], labels: NDArray[np.float64]) -> NDArray[np.int64]:

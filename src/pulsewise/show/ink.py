@@ -44,10 +44,10 @@ _STYLE: Any = {
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
+    "font.size": 10.5,
+    "axes.labelsize": 10.5,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,
     "axes.facecolor": "none",
@@ -84,7 +84,7 @@ def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tupl
     return figure, [axis for line in axes for axis in line]
 
 
-def svg(figure: Figure, name: str, alt: str) -> str:
+def svg(figure: Figure, name: str, alt: str, mark: str = "") -> str:
     """The figure as an `<svg>` element to be put into the page.
 
     Parameters
@@ -93,7 +93,11 @@ def svg(figure: Figure, name: str, alt: str) -> str:
         Unique on the page: every id inside begins with it.
     alt : str
         What the picture shows, for those who do not see it.
+    mark : str
+        Written above the picture, so that a copy of it still says so (`simulated people`).
     """
+    if mark:
+        figure.suptitle(mark, x=1.0, ha="right", fontsize=8.5, color=ALERT)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
@@ -110,9 +114,7 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, f"var({variable})")
     text = re.sub(r"\s*\n\s*", "\n", text)
-    head = re.compile(r'<svg[^>]*viewBox="([^"]+)"[^>]*>')
-    return head.sub(
-        lambda m: f'<svg viewBox="{m.group(1)}" role="img" aria-label="{escape(alt, quote=True)}">',
-        text,
-        count=1,
-    ).strip()
+    label = escape(f"{alt} ({mark})" if mark else alt, quote=True)
+    box = re.search(r'viewBox="([^"]+)"', text)
+    start = f'<svg viewBox="{box.group(1) if box else ""}" role="img" aria-label="{label}">'
+    return start + text[text.index(">") + 1 :].strip()

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from pulsewise.judge.result import Example, Number, QuantityResult, Training
+from pulsewise.judge.result import Example, Number, QuantityResult, Template, Training
 from pulsewise.show.ink import ALERT, BAND, CONTROL, DENSE, INK, LINE, MODEL, MUTED, PAPER, RASTER, canvas, style, svg
 from pulsewise.show.words import figure, percent, percent_interval
 
@@ -19,37 +19,38 @@ WIDTH = 5.0
 """Inches; a picture is read at its own size on a telephone and enlarged on a desk."""
 
 
-def skill(part: QuantityResult, name: str) -> str:
+def skill(part: QuantityResult, name: str, mark: str = "") -> str:
     """Forest plot: skill of the model against each no-skill predictor, with intervals over people."""
     shown = [c for c in part.controls if c.skill.value is not None]
     with style():
         fig, (axis,) = canvas(WIDTH, 0.75 + 0.42 * max(len(shown), 1))
-        ends = [0.0]
+        ends = [e for c in shown for e in (c.skill.value, c.skill.low, c.skill.high) if e is not None]
+        low, high = max(min([0.0, *ends]), -1.0), min(max([0.0, *ends]), 1.0)
+        pad = 0.08 * max(high - low, 0.2)
         for row, control in enumerate(shown):
             colour = MODEL if control.decisive else CONTROL
             value = float(control.skill.value or 0.0)
-            ends.append(value)
             if control.skill.low is not None and control.skill.high is not None:
-                ends += [control.skill.low, control.skill.high]
                 axis.plot([control.skill.low, control.skill.high], [row, row], color=colour, lw=2.2, zorder=2)
-            axis.plot([value], [row], "s" if control.decisive else "D", color=colour, ms=6, zorder=3)
-        low, high = max(min(ends), -1.0), min(max(ends), 1.0)
-        pad = 0.08 * max(high - low, 0.2)
+            if value < low:  # too far to the left to be drawn: the edge says how far
+                axis.annotate(f"◂ {percent(value, 0)}", (low - pad / 2, row), color=colour, va="center", fontsize=9.5)
+            else:
+                axis.plot([value], [row], "s" if control.decisive else "D", color=colour, ms=6, zorder=3)
         axis.axvspan(low - pad, 0, color=BAND, zorder=0, lw=0)
         axis.axvline(0, color=INK, lw=1, zorder=1)
         axis.set_xlim(low - pad, high + pad)
         axis.set_ylim(len(shown) - 0.4, -0.6)
         axis.set_yticks(range(len(shown)), [_short(c.title) for c in shown])
         axis.tick_params(axis="y", length=0, labelcolor=INK)
-        axis.xaxis.set_major_locator(MaxNLocator(6))
+        axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x, 0)))
-        axis.set_xlabel("skill (1 − error of the model / error of the predictor)")
+        axis.set_xlabel("skill of the model")
         axis.spines["left"].set_visible(False)
         said = "; ".join(f"against {c.title} {percent(c.skill.value)} ({percent_interval(c.skill)})" for c in shown)
-        return svg(fig, name, f"Skill of the model: {said or 'no predictor to compare with'}.")
+        return svg(fig, name, f"Skill of the model: {said or 'no predictor to compare with'}.", mark)
 
 
-def scatter(part: QuantityResult, reference: Floats, estimate: Floats, name: str) -> str:
+def scatter(part: QuantityResult, reference: Floats, estimate: Floats, name: str, mark: str = "") -> str:
     """Estimate against reference with the line of identity and the fitted line (regression to the mean)."""
     with style():
         fig, (axis,) = canvas(WIDTH, 4.3)
@@ -68,10 +69,10 @@ def scatter(part: QuantityResult, reference: Floats, estimate: Floats, name: str
         alt = (
             f"Estimate against reference for {len(reference)} readings; slope of the fitted line {figure(slope.value)}"
         )
-        return svg(fig, name, f"{alt}, where 1 follows the reference and 0 is a constant.")
+        return svg(fig, name, f"{alt}, where 1 follows the reference and 0 is a constant.", mark)
 
 
-def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name: str) -> str:
+def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name: str, mark: str = "") -> str:
     """Error against the mean of both, with bias, limits of agreement and their intervals."""
     lines = {"bias": part.agreement.bias, "lower": part.agreement.lower, "upper": part.agreement.upper}
     with style():
@@ -80,7 +81,7 @@ def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name
         low, high = _range(mean)
         axis.axhline(0, color=LINE, lw=1, zorder=0)
         for key, number in lines.items():
-            _level(axis, number, high, dashed=key != "bias", unit=part.unit)
+            _level(axis, number, dashed=key != "bias")
         _points(axis, mean, error)
         ends = [e for n in lines.values() for e in (n.low, n.high) if e is not None]
         bottom, top = _range(np.concatenate([error, np.array(ends, dtype=np.float64)]))
@@ -89,10 +90,10 @@ def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name
         axis.set_xlabel(f"mean of reference and estimate, {part.unit}")
         axis.set_ylabel(f"estimate − reference, {part.unit}")
         said = ", ".join(f"{key} {figure(n.value)}" for key, n in lines.items())
-        return svg(fig, name, f"Bland-Altman plot of {len(error)} readings, {part.unit}: {said}.")
+        return svg(fig, name, f"Bland-Altman plot of {len(error)} readings, {part.unit}: {said}.", mark)
 
 
-def _level(axis: Axes, number: Number, right: float, *, dashed: bool, unit: str) -> None:
+def _level(axis: Axes, number: Number, *, dashed: bool) -> None:
     if number.value is None:
         return
     colour = ALERT if dashed else MODEL
@@ -112,7 +113,7 @@ def _level(axis: Axes, number: Number, right: float, *, dashed: bool, unit: str)
     )
 
 
-def people(part: QuantityResult, name: str) -> str:
+def people(part: QuantityResult, name: str, mark: str = "") -> str:
     """A strip with each person's mean absolute error beside that of the best no-skill predictor."""
     ranked = sorted(part.persons, key=lambda p: p.mae)
     with style():
@@ -132,12 +133,11 @@ def people(part: QuantityResult, name: str) -> str:
         axis.set_ylabel(f"MAE, {part.unit}")
         axis.legend(frameon=False, loc="upper left", fontsize=9, labelcolor=MUTED)
         better = sum(p.best_control_mae is not None and p.mae < p.best_control_mae for p in ranked)
-        return svg(
-            fig, name, f"Mean absolute error of each of {len(ranked)} people; the model is the better one for {better}."
-        )
+        alt = f"Mean absolute error of each of {len(ranked)} people; the model is the better one for {better}."
+        return svg(fig, name, alt, mark)
 
 
-def risk(part: QuantityResult, name: str) -> str:
+def risk(part: QuantityResult, name: str, mark: str = "") -> str:
     """Risk-coverage: the error over the windows of best quality, as more of them are answered."""
     share, mae = (np.array(v) for v in zip(*part.abstention.curve, strict=True))
     with style():
@@ -151,11 +151,11 @@ def risk(part: QuantityResult, name: str) -> str:
         axis.set_ylim(0, float(mae.max()) * 1.15)
         axis.set_xlabel("windows answered, best quality first, %")
         axis.set_ylabel(f"MAE, {part.unit}")
-        return svg(fig, name, f"Error by share of windows answered: {figure(float(mae[0]))} at {share[0]:.0%}, "
-                   f"{figure(float(mae[-1]))} {part.unit} at all.")  # fmt: skip
+        alt = f"Error by share of windows answered: {figure(float(mae[0]))} at {share[0]:.0%}, "
+        return svg(fig, name, f"{alt}{figure(float(mae[-1]))} {part.unit} at all.", mark)
 
 
-def examples(part: QuantityResult, shown: Sequence[Example], name: str) -> str:
+def examples(part: QuantityResult, shown: Sequence[Example], name: str, mark: str = "") -> str:
     """Windows drawn one below the other, each with its reference, estimate and quality."""
     with style():
         fig, axes = canvas(WIDTH, 0.62 * len(shown) + 0.3, rows=len(shown))
@@ -175,10 +175,10 @@ def examples(part: QuantityResult, shown: Sequence[Example], name: str) -> str:
                 pad=1,
             )
         said = "; ".join(f"reference {figure(e.reference)}, estimate {figure(e.estimate)}" for e in shown)
-        return svg(fig, name, f"{len(shown)} windows drawn ({part.unit}): {said}.")
+        return svg(fig, name, f"{len(shown)} windows drawn ({part.unit}): {said}.", mark)
 
 
-def training(runs: Sequence[Training], name: str) -> str:
+def training(runs: Sequence[Training], name: str, mark: str = "") -> str:
     """Training loss and validation figure by epoch, one pair of lines per fold."""
     with style():
         fig, axes = canvas(WIDTH, 2.5, columns=2)
@@ -193,7 +193,20 @@ def training(runs: Sequence[Training], name: str) -> str:
             axis.set_title(title, fontsize=9.5, color=MUTED, loc="left")
             axis.set_xlabel("epoch")
             axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        return svg(fig, name, f"Training loss and {runs[0].measure or 'validation figure'} by epoch.")
+        return svg(fig, name, f"Training loss and {runs[0].measure or 'validation figure'} by epoch.", mark)
+
+
+def template(shown: Template, name: str, mark: str = "") -> str:
+    """The mean window with one SD on either side."""
+    mean, sd = np.array(shown.mean), np.array(shown.sd)
+    seconds = np.linspace(0, shown.seconds, len(mean))
+    with style():
+        fig, (axis,) = canvas(WIDTH, 2.5)
+        axis.fill_between(seconds, mean - sd, mean + sd, color=BAND, lw=0)
+        axis.plot(seconds, mean, color=MODEL, lw=2)
+        axis.set_xlim(0, shown.seconds)
+        axis.set_xlabel("seconds")
+        return svg(fig, name, "The mean test window and one standard deviation around it.", mark)
 
 
 def _points(axis: Axes, x: Floats, y: Floats) -> None:

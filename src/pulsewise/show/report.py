@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import pulsewise
 from pulsewise.core.disk import write_atomic
-from pulsewise.judge.result import STAMPS, ControlScore, PersonScore, QuantityResult, Result
+from pulsewise.judge.result import STAMPS, ControlScore, PersonScore, QuantityResult, Result, Scores
 from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
 from pulsewise.show import plots, words
 
@@ -95,8 +95,8 @@ def render(result: Result, rows: pa.Table) -> str:
     pictures = {}
     for part in result.quantities:
         mine = {name: column[quantity == part.quantity] for name, column in columns.items()}
-        pictures[part.quantity] = draw(part, mine)
-    training = Markup(plots.training(result.training, "training")) if result.training else ""  # noqa: S704  # our own SVG, its texts escaped by the writer
+        pictures[part.quantity] = draw(part, mine, mark(result))
+    training = Markup(plots.training(result.training, "training", mark(result))) if result.training else ""  # noqa: S704  # our own SVG, its texts escaped by the writer
     text: str = (
         _environment()
         .get_template("report.html")
@@ -108,7 +108,7 @@ def render(result: Result, rows: pa.Table) -> str:
             contents=CONTENTS,
             pictures=pictures,
             training=training,
-            template_picture="",
+            template_picture=_template(result),
             missing=NOT_ASSESSED,
             provenance=list(_provenance(result)),
             recipe=result.provenance.get("recipe", ""),
@@ -120,23 +120,34 @@ def render(result: Result, rows: pa.Table) -> str:
     return text
 
 
-def draw(part: QuantityResult, columns: Columns) -> dict[str, Markup]:
+def _template(result: Result) -> Markup | str:
+    if result.template is None:
+        return ""
+    return Markup(plots.template(result.template, "template", mark(result)))  # noqa: S704  # our own SVG, its texts escaped by the writer
+
+
+def mark(result: Result) -> str:
+    """What is written into the corner of every picture, so that it says so wherever it is copied to."""
+    return " · ".join(STAMPS[stamp].partition(".")[0].lower() for stamp in result.stamps)
+
+
+def draw(part: QuantityResult, columns: Columns, mark: str = "") -> dict[str, Markup]:
     """The pictures of one quantity as `<svg>` elements, by name; empty text where there is nothing to draw."""
     finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
     readings = per_reading(columns, reading_codes(columns), finite)
     reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
-    drawn = {"skill": plots.skill(part, f"{part.quantity}-skill") if part.controls and len(reference) else ""}
+    drawn = {"skill": plots.skill(part, f"{part.quantity}-skill", mark) if part.controls and len(reference) else ""}
     drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = ""
     if len(reference):
-        drawn["scatter"] = plots.scatter(part, reference, estimate, f"{part.quantity}-scatter")
-        drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{part.quantity}-ba")
+        drawn["scatter"] = plots.scatter(part, reference, estimate, f"{part.quantity}-scatter", mark)
+        drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{part.quantity}-ba", mark)
     if part.persons:
-        drawn["people"] = plots.people(part, f"{part.quantity}-people")
+        drawn["people"] = plots.people(part, f"{part.quantity}-people", mark)
     if part.abstention.curve:
-        drawn["risk"] = plots.risk(part, f"{part.quantity}-risk")
+        drawn["risk"] = plots.risk(part, f"{part.quantity}-risk", mark)
     for group in ("worst", "median", "best"):
         shown = [e for e in part.examples if e.group == group]
-        drawn[group] = plots.examples(part, shown, f"{part.quantity}-{group}") if shown else ""
+        drawn[group] = plots.examples(part, shown, f"{part.quantity}-{group}", mark) if shown else ""
     return {name: Markup(picture) for name, picture in drawn.items()}  # noqa: S704  # our own SVG, its texts escaped by the writer
 
 
@@ -148,6 +159,27 @@ def best_control(part: QuantityResult) -> ControlScore | None:
     """The decisive no-skill predictor with the smallest error."""
     decisive = [(c.mae.value, c) for c in part.controls if c.decisive and c.mae.value is not None]
     return min(decisive, key=lambda pair: pair[0])[1] if decisive else None
+
+
+def views(part: QuantityResult) -> list[tuple[str, Scores]]:
+    """The views on the rows that differ, with the head of their column."""
+    readings, windows, accepted = (part.view(name) for name in ("readings", "windows", "accepted"))
+    found = [("per reading", readings)]
+    if part.abstention.accepted < windows.n:
+        found.append(("answered only", accepted))
+    if windows.n > readings.n:
+        found.append(("per window", windows))
+    return found
+
+
+def same_views(part: QuantityResult) -> str:
+    """Why a view has no column of its own."""
+    said = []
+    if part.abstention.accepted >= part.view("windows").n:
+        said.append("The model answered every window it could estimate.")
+    if part.view("windows").n == part.view("readings").n:
+        said.append("Each window has a reading of its own.")
+    return " ".join(said)
 
 
 def _worst(part: QuantityResult) -> list[PersonScore]:
@@ -168,8 +200,16 @@ def _provenance(result: Result) -> Iterable[tuple[str, str]]:
     yield "Seed of the resamples", str(result.seed)
     for key, value in sorted(result.provenance.items()):
         if key != "recipe":
-            text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-            yield key[:1].upper() + key[1:].replace("_", " "), text
+            yield key[:1].upper() + key[1:].replace("_", " "), _plain(value)
+
+
+def _plain(value: Any) -> str:
+    """A value of the provenance as text: `numpy 2.4.6, scipy 1.17.1` rather than brackets and quotes."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(item)}" for name, item in sorted(value.items()) if item not in ("", None))
+    if isinstance(value, list | tuple):
+        return ", ".join(_plain(item) for item in value)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 @cache
@@ -188,9 +228,20 @@ def _environment() -> Environment:
     )
     shared: dict[str, Any] = {
         name: getattr(words, name)
-        for name in ("figure", "percent", "interval", "percent_interval", "why", "abstention", "count", "sentence")
+        for name in (
+            "figure",
+            "percent",
+            "interval",
+            "percent_interval",
+            "why",
+            "abstention",
+            "count",
+            "sentence",
+            "tidy",
+        )
     }
     shared |= {"best_control": best_control, "worst": _worst, "better": _better, "dimension_title": _dimension_title}
+    shared |= {"views": views, "same_views": same_views}
     shared |= {"needs_titles": NEEDS, "figure_titles": FIGURES}
     environment.globals.update(shared)
     return environment

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 from pulsewise.core.estimate import REASONS as ABSTENTIONS
 from pulsewise.judge.result import REASONS, Number
 
 NONE = "–"
 
+HARD = "\u00a0"
+"""A space at which no line breaks: between a number and its unit."""
+
 
 def figure(value: float | None, digits: int = 3) -> str:
     """A number with so many significant digits, no exponent, and a true minus sign.
 
-    >>> figure(13.648), figure(-0.0523), figure(12345.6), figure(None)
-    ('13.6', '−0.0523', '12346', '–')
+    >>> figure(13.648), figure(9.996), figure(-0.0523), figure(12345.6), figure(None)
+    ('13.6', '10.0', '−0.0523', '12346', '–')
     """
     if value is None:
         return NONE
     if value == 0:
         return "0"
-    places = 0
-    size = abs(value)
-    while size < 10 ** (digits - 1) and places < digits + 3:
-        size, places = size * 10, places + 1
+    places = max(0, digits - 1 - int(f"{abs(value):.{digits - 1}e}".partition("e")[2]))
     text = f"{value:.{places}f}"
     return ("0" if float(text) == 0 else text).replace("-", "−")
 
@@ -29,27 +31,27 @@ def figure(value: float | None, digits: int = 3) -> str:
 def percent(value: float | None, places: int = 1) -> str:
     """A share as percent.
 
-    >>> percent(-0.0123)
+    >>> percent(-0.0123).replace(HARD, " ")
     '−1.2 %'
     """
     if value is None:
         return NONE
     text = f"{100 * value:.{places}f}"
-    return f"{text if float(text) else f'{0:.{places}f}'} %".replace("-", "−")
+    return f"{text if float(text) else f'{0:.{places}f}'}{HARD}%".replace("-", "−")
 
 
 def interval(number: Number, digits: int = 3) -> str:
     """`low to high`, or nothing where no interval is stated."""
     if number.low is None or number.high is None:
         return ""
-    return f"{figure(number.low, digits)} to {figure(number.high, digits)}"
+    return f"{figure(number.low, digits)} to{HARD}{figure(number.high, digits)}"
 
 
 def percent_interval(number: Number) -> str:
     """The interval of a share, in percent."""
     if number.low is None or number.high is None:
         return ""
-    return f"{percent(number.low)[:-2]} to {percent(number.high)}"
+    return f"{percent(number.low)[:-2]} to{HARD}{percent(number.high)}"
 
 
 def why(number: Number) -> str:
@@ -69,6 +71,15 @@ def count(number: int, one: str, many: str | None = None) -> str:
     ('1 person', '2,400 windows')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def tidy(text: str) -> str:
+    """Text in which a number stays on one line with its unit.
+
+    >>> tidy("14.2 mg/dL, 5 %") == f"14.2{HARD}mg/dL, 5{HARD}%"
+    True
+    """
+    return re.sub(r"(\d) (%|mmHg|mg/dL|bpm|people|breaths/min)", rf"\1{HARD}\2", text)
 
 
 def sentence(text: str) -> str:

@@ -1,0 +1,128 @@
+"""What a bundle and the no-skill predictors say of each test window: the rows of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pulsewise.clinical.controls import predict
+from pulsewise.data.split import Fold
+from pulsewise.data.store import Store
+from pulsewise.judge.rows import Columns, per_reading, reading_codes
+from pulsewise.judge.score import About
+from pulsewise.learn.bundle import Bundle
+
+CHUNK = 2048
+"""Windows predicted at a time, so that memory does not grow with the store."""
+
+CARRIED = ("person", "session", "record", "start", "quality", "age", "sex", "hour", "device", "site")
+"""Columns of the store that go into the rows as they are, beside every `condition_<name>`."""
+
+
+def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa.Table, dict[str, About]]:
+    """The rows of one fold's test windows that have a reference, and why a predictor has no column.
+
+    Controls are fitted on the training and validation rows of the fold, one row per reading, and say one value per
+    reading of the test. Returns one row per window and quantity, in the order of the store.
+    """
+    estimates, outside = _estimates(bundle, store, fold.test)
+    widths = list(bundle.facts.intervals.half_widths)
+    tables: list[pa.Table] = []
+    about: dict[str, About] = {}
+    for k, target in enumerate(bundle.task.targets):
+        reference = np.asarray(store.column(f"label_{target.quantity}"), dtype=np.float64)
+        labelled = np.isfinite(reference[fold.test])
+        rows, estimate = fold.test[labelled], estimates[labelled, k]
+        seen = np.concatenate([fold.train, fold.validation])
+        columns = _columns(store, rows, target.quantity)
+        values, notes = _controls(_columns(store, seen[np.isfinite(reference[seen])], target.quantity), columns)
+        about.update(notes)
+        width = widths[k] if k < len(widths) else None
+        half = np.nan if width is None else width
+        strange = outside[labelled] | ~((estimate >= target.low) & (estimate <= target.high))
+        table: dict[str, Any] = {
+            "quantity": np.full(len(rows), target.quantity),
+            "window": rows,
+            "fold": np.full(len(rows), number),
+            **{name: column for name, column in columns.items() if name != "reading"},
+            "estimate": estimate,
+            "low": np.clip(estimate - half, target.low, target.high),
+            "high": np.clip(estimate + half, target.low, target.high),
+            "abstained": strange,
+            "reasons": np.where(strange, "outside_domain", ""),
+            **values,
+        }
+        tables.append(_table(table))
+    return pa.concat_tables(tables, promote_options="default"), about
+
+
+def _estimates(bundle: Bundle, store: Store, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What the bundle would say of each window (n, K), and which windows it refuses to answer (n,).
+
+    The rule for refusing is that of `learn.estimating`; here the number it would have given is kept beside it.
+    """
+    values, outside = [np.zeros((0, len(bundle.task.targets)))], [np.zeros(0, dtype=bool)]
+    for part in _chunks(rows):
+        windows = store.windows(part)
+        values.append(bundle.predict_windows(windows))
+        outside.append(bundle.facts.domain.outside(windows.samples))
+    return np.concatenate(values), np.concatenate(outside)
+
+
+def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK]
+
+
+def _columns(store: Store, rows: NDArray[np.int64], quantity: str) -> Columns:
+    """The columns of some rows under the names of `judge.rows`, with what the controls look at."""
+    names = store.names
+    wanted = [n for n in (*CARRIED, "height", "weight", "bmi", "heart_rate") if n in names]
+    wanted += [n for n in names if n.startswith("condition_")]
+    columns: Columns = {name: store.column(name)[rows] for name in wanted}
+    columns["reference"] = np.asarray(store.column(f"label_{quantity}"), dtype=np.float64)[rows]
+    age = f"label_age_{quantity}"
+    columns["label_age"] = store.column(age)[rows] if age in names else np.full(len(rows), np.nan)
+    columns["reading"] = np.full(len(rows), "")
+    return columns
+
+
+def _controls(train: Columns, test: Columns) -> tuple[dict[str, NDArray[np.float64]], dict[str, About]]:
+    """One column per no-skill predictor, per test window, and a note for each that could not be made."""
+    if not len(test["reference"]):
+        return {}, {}
+    codes = reading_codes(test)
+    seen = per_reading(train, reading_codes(train), np.ones(len(train["reference"]), dtype=bool))
+    asked = per_reading(test, codes, np.ones(len(codes), dtype=bool))
+    place = np.searchsorted(np.unique(codes), codes)
+    values, notes = {}, {}
+    for name, control in predict(seen, seen["reference"], asked, asked["reference"]).items():
+        if control.available:
+            values[f"control_{name}"] = control.values[place]
+        else:
+            notes[name] = About(control.title, control.needs, control.reason)
+    return values, notes
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    """Columns as a table; NaN becomes null, so that no reader takes it for a number."""
+    arrays = {}
+    for name, column in columns.items():
+        values = np.asarray(column)
+        if values.dtype.kind == "f":
+            arrays[name] = pa.array(values.astype(np.float64), from_pandas=True)
+        else:
+            arrays[name] = pa.array(values.tolist() if values.dtype.kind == "U" else values)
+    return pa.table(arrays)
+
+
+def together(parts: Sequence[tuple[pa.Table, Mapping[str, About]]]) -> tuple[pa.Table, dict[str, About]]:
+    """The rows of all folds in the order of quantity and window; a note stays only where no fold has the column."""
+    rows = pa.concat_tables([table for table, _ in parts], promote_options="default")
+    rows = rows.sort_by([("quantity", "ascending"), ("window", "ascending")])
+    notes = {name: note for _, about in parts for name, note in about.items()}
+    return rows, {name: note for name, note in notes.items() if f"control_{name}" not in rows.column_names}
