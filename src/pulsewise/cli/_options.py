@@ -49,13 +49,14 @@ def read_options(
 ) -> ReadOptions:
     """The options above as the readers take them; `usage` where a --column is not NAME=KIND."""
     from pulsewise.core.errors import UsageError
-    from pulsewise.core.plugin import ReadOptions
-    from pulsewise.core.recording import KINDS
+    from pulsewise.core.plugin import COLUMN_MEANINGS, ReadOptions
 
     named = {}
     for text in columns or ():
         name, _, what = text.rpartition("=")
-        if not name or what not in KINDS:
-            raise UsageError("usage", f"--column wants NAME=KIND, {text[:60]!r} came", fix=f"kinds: {', '.join(KINDS)}")
+        if not name or what not in COLUMN_MEANINGS:
+            raise UsageError(
+                "usage", f"--column wants NAME=KIND, {text[:60]!r} came", fix=f"kinds: {', '.join(COLUMN_MEANINGS)}"
+            )
         named[name] = what
     return ReadOptions(rate, kind, channel, named, unit, person, zone, date_format, strict)

@@ -19,8 +19,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.core.recording import Recording
+from pulsewise.core.recording import KINDS, QUANTITIES, Recording
 from pulsewise.core.windows import Windows
+
+COLUMN_MEANINGS = (*KINDS, *QUANTITIES, "time", "index", "person", "text", "ignore")
+"""What a user may say a column is: a kind of signal, a reference quantity, or none of these."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class ReadOptions:
     channel : str, optional
         Read only this column or signal.
     columns : mapping
-        Column name to kind, for files whose names say nothing.
+        Column name to one of `COLUMN_MEANINGS`, for files whose names say nothing or the wrong thing.
     unit : str, optional
         Unit of the values where the file does not say.
     person : str, optional

@@ -1,0 +1,138 @@
+"""Text tables (CSV, TSV, TXT): any separator, decimal sign, encoding and header; time as a column or by --rate.
+
+What is read: one column per channel, units in the header as `name[unit]` or `name (unit)` or in a second header row; a
+time column in s, ms, µs, ns, since 1970 or as dates, or none and a rate given by the user; one sample per line; all
+samples in one line. What is written: the same form, with all that pulsewise knows in a comment before the header, so
+that reading it again gives the same recording.
+
+Examples
+--------
+>>> import tempfile, pathlib
+>>> path = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
+>>> _ = path.write_text("t_s;ppg\\n0,00;1,5\\n0,01;1,6\\n0,02;1_7\\n")
+>>> recording, = read(path)
+>>> recording.signals[0].rate, recording.signals[0].valid.tolist()
+(100.0, [True, True, False])
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from pathlib import Path
+
+from pulsewise.core import limits
+from pulsewise.core.errors import InputError
+from pulsewise.core.plugin import Match, ReadOptions
+from pulsewise.core.recording import Note, Recording
+from pulsewise.formats import _columns
+from pulsewise.formats._assemble import assemble
+from pulsewise.formats._cells import number
+from pulsewise.formats._dialect import Dialect, probe
+from pulsewise.formats._rows import read_rows
+from pulsewise.formats._stamps import looks_like_stamp
+
+SUFFIX = ".csv"
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".asc", ".tab")
+_RATE = re.compile(
+    r"(?:sampling[ _-]?(?:rate|frequency)|sample[ _-]?rate|fs|rate)\s*[:=]?\s*\"?(\d+(?:\.\d+)?)\s*(?:hz|hertz)?\b",
+    re.I,
+)
+
+
+def sniff(head: bytes, name: str) -> Match | None:
+    """Whether the first bytes are those of a table of numbers."""
+    dialect = _probe(head, complete=len(head) < limits.HEADER_BYTES)
+    if dialect is None:
+        return None
+    if not dialect.probed:
+        return Match(0.1, f"{dialect}, no rows") if name.lower().endswith(SUFFIXES) else None
+    if dialect.numeric < 0.4 or (dialect.width == 1 and dialect.numeric < 0.8):
+        return None
+    roles = _roles(dialect, ReadOptions())
+    known = sum(role.role in ("time", "reference") or role.kind not in ("", "other") for role in roles)
+    score = 0.3 + 0.1 * name.lower().endswith(SUFFIXES) + (0.1 if known else 0.0)
+    return Match(score, str(dialect))
+
+
+def read(path: Path, options: ReadOptions | None = None, *, fast: bool | None = None) -> list[Recording]:
+    """Read a text table.
+
+    Parameters
+    ----------
+    path : Path
+    options : ReadOptions, optional
+        `rate`, `kind`, `channel`, `columns` (name to kind, quantity, "time" or "ignore"), `unit`, `zone`, ...
+    fast : bool, optional
+        Force (True) or forbid (False) the reader for big clean files; both give the same answer.
+
+    Returns
+    -------
+    list of Recording
+        One; several where the clock was set back or a column numbers several persons.
+
+    Raises `empty_recording`, `malformed`, `sampling_rate`, `time_order`, `clock_drift`, `ambiguous_date`,
+    `local_time`, `unit`, `too_large`, `truncated` (strict), `usage` (a column that is not there).
+    """
+    limits.check_address(path)
+    options = options or ReadOptions()
+    if options.rate is not None:
+        limits.check_rate(options.rate)
+    dialect = dialect_of(path)
+    if not dialect.probed:
+        raise InputError("empty_recording", "the file holds a header and no rows")
+    roles = _roles(dialect, options)
+    table = read_rows(path, dialect, roles, date_format=options.date_format, fast=fast)
+    if dialect.encoding == "latin-1":
+        table.notes.append(Note("encoding", "the text is not UTF-8 and was read as Latin-1"))
+    why = f"{dialect}"
+    return assemble(
+        table, options, stem=path.stem, form="csv", why=why, decimal=dialect.decimal, stated=_stated_rate(dialect)
+    )
+
+
+def dialect_of(path: Path) -> Dialect:
+    """How a text file is written; `empty_recording` or `malformed` where it is no table."""
+    with path.open("rb") as file:
+        head = file.read(limits.HEADER_BYTES)
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
+        raise InputError("empty_recording", "the file is empty")
+    dialect = probe(head, complete=len(head) < limits.HEADER_BYTES)
+    if dialect is None:
+        raise InputError("malformed", "the file holds no rows of text", fix="check that it is a text file")
+    return dialect
+
+
+def _probe(head: bytes, complete: bool) -> Dialect | None:
+    try:
+        return probe(head, complete)
+    except InputError:
+        return None
+
+
+def _roles(dialect: Dialect, options: ReadOptions) -> list[_columns.Role]:
+    if dialect.names:
+        return _columns.plan(dialect.names, dialect.units, options)
+    width = 1 if dialect.one_line else dialect.width
+    return _columns.unnamed(width, options, timed=_first_is_time(dialect))
+
+
+def _first_is_time(dialect: Dialect) -> bool:
+    """Without a header: whether the first of several columns holds dates, or grows in even steps other than 1."""
+    if dialect.width < 2 or dialect.one_line:
+        return False
+    first = [row[0] for row in dialect.probed if row]
+    if all(looks_like_stamp(cell) for cell in first):
+        return True
+    values = [number(cell, dialect.decimal) for cell in first]
+    steps = [b - a for a, b in itertools.pairwise(values)]
+    if len(steps) < 2 or any(math.isnan(step) or step <= 0 for step in steps):
+        return False
+    middle = sorted(steps)[len(steps) // 2]
+    return middle != 1 and sum(abs(step - middle) <= 0.45 * middle for step in steps) >= 0.9 * len(steps)
+
+
+def _stated_rate(dialect: Dialect) -> float | None:
+    found = [float(hit[1]) for comment in dialect.comments if (hit := _RATE.search(comment))]
+    return found[0] if len(set(found)) == 1 and 0 < found[0] <= limits.RATE_HZ else None
