@@ -127,7 +127,8 @@ class Blocked:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 sys.meta_path.insert(0, Blocked())
 import pulsewise
-skip = ('pulsewise.models.', 'pulsewise.formats.', 'pulsewise.datasets.', 'pulsewise.__main__')
+rooms = ('models', 'formats', 'datasets', 'learn.network')
+skip = (*(f'pulsewise.{{room}}.' for room in rooms), 'pulsewise.__main__')
 for found in pkgutil.walk_packages(pulsewise.__path__, 'pulsewise.'):
     if not found.name.startswith(skip):
         importlib.import_module(found.name)

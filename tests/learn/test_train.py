@@ -74,7 +74,7 @@ def test_missing_labels_are_masked(memory, make_waves, split_people, make_recipe
 def test_a_masked_label_gives_no_gradient() -> None:
     import torch
 
-    from pulsewise.learn.network import masked_squares
+    from pulsewise.learn.network.training import masked_squares
 
     answers = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     loss = masked_squares(answers, torch.tensor([[0.0, float("nan")], [float("nan"), 6.0]]))
@@ -99,7 +99,7 @@ def test_patience_stops_early_and_the_best_epoch_is_kept(store, fold, make_recip
 def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_last_good_file(
     store, fold, make_recipe, tmp_path
 ) -> None:
-    from pulsewise.learn import checkpoint
+    from pulsewise.learn.network import checkpoint
 
     recipe = make_recipe(train={"lr": 1e30, "clip": 0.0, "checkpoint_steps": 1})
     with pytest.raises(GateError, match=r"batch \d+ of epoch \d+ is (nan|inf).*windows \d+.*\[diverged\]"):

@@ -83,7 +83,7 @@ class Bundle:
         """
         inputs, finite = self._inputs(windows, force)
         if self.facts.model.neural:
-            from pulsewise.learn import forward
+            from pulsewise.learn.network import forward
 
             scaled = forward.outputs(self._model, inputs)
         else:
@@ -97,7 +97,7 @@ class Bundle:
         """
         inputs, finite = self._inputs(windows, force)
         if self.facts.model.neural:
-            from pulsewise.learn import forward
+            from pulsewise.learn.network import forward
 
             found = forward.features(self._model, inputs)
         elif hasattr(self._model, "features"):
@@ -159,7 +159,7 @@ class Bundle:
         if shape != (len(self.facts.channels), self.facts.length, len(self.task.targets)):
             raise ArtifactError("artifact_invalid", "its model's config is of other windows or another task")
         if self.facts.model.neural:
-            from pulsewise.learn import forward
+            from pulsewise.learn.network import forward
 
             return forward.rebuild(self._plugin, c, self.arrays)
         model = self._plugin.build(c)

@@ -23,7 +23,7 @@ JOB, RECIPE, ROWS, ERROR = "job.json", "recipe.toml", "rows.safetensors", "error
 
 
 def launch(problem: Problem, folder: Path, devices: int, *, resume: bool, force: bool, progress: bool) -> None:
-    """Run `learn.worker` in `devices` processes until all are done; the first error of theirs is raised here.
+    """Run `learn.network.worker` in `devices` processes until all are done; the first error of theirs is raised here.
 
     Raises `config` for windows that are not in a store on disk, and `environment` where a process died.
     """
@@ -39,7 +39,14 @@ def launch(problem: Problem, folder: Path, devices: int, *, resume: bool, force:
     threads = str(max(1, (os.cpu_count() or 1) // devices))
     environment = {"OMP_NUM_THREADS": threads, "GLOO_SOCKET_IFNAME": "lo", **os.environ}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(devices), "--log-dir"]
-    command = [sys.executable, *torchrun, str(folder / "processes"), "-m", "pulsewise.learn.worker", str(folder)]
+    command = [
+        sys.executable,
+        *torchrun,
+        str(folder / "processes"),
+        "-m",
+        "pulsewise.learn.network.worker",
+        str(folder),
+    ]
     done = subprocess.run(command, env=environment, check=False)  # noqa: S603  # our own module, no shell
     if done.returncode:
         raise _error(folder, devices)

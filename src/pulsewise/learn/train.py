@@ -79,7 +79,7 @@ def untrained(store: Source, fold: Fold, recipe: Recipe) -> Bundle:
         raise UsageError("usage", f"the model {recipe.model.name!r} has no weights before it is trained")
     import torch
 
-    from pulsewise.learn import forward
+    from pulsewise.learn.network import forward
 
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
@@ -99,7 +99,8 @@ def _finished(out: Path, problem: Problem) -> Bundle | None:
 
 
 def _fit_network(problem: Problem, out: Path, resume: bool, force: bool, progress: bool, devices: int) -> Bundle:
-    from pulsewise.learn import fit, launch
+    from pulsewise.learn import launch
+    from pulsewise.learn.network import fit
 
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,9 +29,10 @@ from torch import nn
 from pulsewise.core import registry
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import InputError
-from pulsewise.learn import checkpoint, forward, processor, train_config, weights
-from pulsewise.learn.batches import Position, Side, TrainBatches, ValidationBatches, steps_per_epoch
-from pulsewise.learn.network import Training
+from pulsewise.learn import processor, train_config, weights
+from pulsewise.learn.network import checkpoint, forward
+from pulsewise.learn.network.batches import Position, Side, TrainBatches, ValidationBatches, steps_per_epoch
+from pulsewise.learn.network.training import Training
 from pulsewise.learn.problem import Problem
 from pulsewise.learn.progress import Progress
 

@@ -11,7 +11,8 @@ from pulsewise.core.disk import write_json
 from pulsewise.core.errors import PulsewiseError
 from pulsewise.data.split import Fold
 from pulsewise.data.store import Store
-from pulsewise.learn import fit, launch, recipe, weights
+from pulsewise.learn import launch, recipe, weights
+from pulsewise.learn.network import fit
 from pulsewise.learn.problem import pose
 
 

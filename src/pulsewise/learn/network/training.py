@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pulsewise.core.errors import GateError
 from pulsewise.core.plugin import Task
 from pulsewise.learn import train_config
-from pulsewise.learn.batches import Position, step_seed
+from pulsewise.learn.network.batches import Position, step_seed
 
 
 def masked_squares(answers: Tensor, targets: Tensor) -> Tensor:
