@@ -8,6 +8,7 @@ prescribed length, which no minimal model would give: they are the event to be f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def _minimal_model(appearance: Floats, basal: float, response: float, steps: int
         x = x * keep_x + (1 - keep_x) * sensitivity * i
         rate = p1 + x
         steady = (p1 * basal + meal) / rate
-        g = max(steady + (g - steady) * np.exp(-rate * STEP_MIN), 30.0)
+        g = max(steady + (g - steady) * exp(-rate * STEP_MIN), 30.0)
     return glucose
 
 

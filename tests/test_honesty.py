@@ -1,0 +1,131 @@
+"""Promises of honesty: no skill where there is none, a leak that looks like skill is shown to be one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pulsewise.clinical import agreement, controls
+from pulsewise.clinical.detection import auroc
+from pulsewise.simulate import Cohort, cohort
+
+Floats = NDArray[np.float64]
+
+# -- simulated people: what the presets say is what an estimator finds ----------------------------------------
+
+
+def column(made: Cohort, name: str) -> NDArray[np.generic]:
+    return made.truth[name].to_numpy(zero_copy_only=False)
+
+
+def mean_beats(made: Cohort, kind: str, points: int = 40) -> Floats:
+    """The mean beat of every window, on a grid in time over the square root of the interval, scaled to SD 1."""
+    fiducial, before = ("foot", 0.0) if kind == "ppg" else ("time", 0.2)
+    grid = np.linspace(-before, 0.8 - before, points)
+    record, window = made.beats["record"].to_numpy(zero_copy_only=False), made.beats["window"].to_numpy()
+    at, duration = made.beats[fiducial].to_numpy(), made.card["size"]["duration_s"]
+    recordings, rows = {r.id: r for r in made.recordings}, []
+    for name, k, start in zip(*(column(made, n) for n in ("record", "window", "start")), strict=True):
+        beat = at[(record == name) & (window == k)]
+        interval = np.median(np.diff(beat))
+        beat = beat[(beat > start + before) & (beat + interval < start + duration)]
+        times = beat[:, None] + grid * np.sqrt(interval)
+        signal = recordings[name].signal(kind)
+        waves = np.interp(times.ravel(), signal.times, signal.samples).reshape(times.shape)
+        ramp = np.linspace(0, 1, points)
+        mean = (waves - waves[:, :1] - ramp * (waves[:, -1:] - waves[:, :1])).mean(axis=0)
+        rows.append((mean - mean.mean()) / mean.std())
+    return np.array(rows)
+
+
+def nearest(train: Floats, y: Floats, test: Floats, k: int = 5) -> Floats:
+    """Mean label of the k most similar training windows: an estimator that can only remember."""
+    distance = (test**2).sum(1)[:, None] - 2 * test @ train.T + (train**2).sum(1)
+    return y[np.argsort(distance, axis=1)[:, :k]].mean(axis=1)
+
+
+def ridge(train: Floats, y: Floats, test: Floats, penalty: float = 1.0) -> Floats:
+    centre = train.mean(axis=0)
+    x = train - centre
+    slope = np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ (y - y.mean()))
+    return y.mean() + (test - centre) @ slope
+
+
+def out_of_fold(predict: object, x: Floats, y: Floats, fold: NDArray[np.int64]) -> Floats:
+    found = np.zeros(len(y))
+    for k in np.unique(fold):
+        found[fold == k] = predict(x[fold != k], y[fold != k], x[fold == k])
+    return found
+
+
+def by_person(made: Cohort, folds: int = 5) -> NDArray[np.int64]:
+    return np.unique(column(made, "person"), return_inverse=True)[1] % folds
+
+
+def at_random(rows: int, folds: int = 5) -> NDArray[np.int64]:
+    return np.random.default_rng(0).permutation(rows) % folds
+
+
+def within(a: Floats, b: Floats, made: Cohort) -> float:
+    _, who = np.unique(column(made, "person"), return_inverse=True)
+    centred = [x - (np.bincount(who, x) / np.bincount(who))[who] for x in (a, b)]
+    return float(np.corrcoef(*centred)[0, 1])
+
+
+def test_on_null_a_random_split_looks_good_and_a_split_by_person_finds_nothing() -> None:
+    made = cohort("null", people=40, sessions=3, windows=5, seed=1)
+    x, y = mean_beats(made, "ppg"), column(made, "sbp_cuff").astype(float)
+    leaky = out_of_fold(nearest, x, y, at_random(len(y)))
+    fair = out_of_fold(nearest, x, y, by_person(made))
+    assert agreement.pearson(y, leaky).value > 0.5
+    assert abs(agreement.pearson(y, fair).value) < 0.25
+    who, median = column(made, "person"), np.full(len(y), np.median(y))
+    assert controls.skill(y, leaky, median, who, resamples=300).low > 0.1  # what the leak would have claimed
+    claim = controls.skill(y, fair, median, who, resamples=300)
+    assert claim.low <= 0 and "better" not in controls.verdict(claim, "the training median")
+    assert abs(within(fair, y, made)) < 0.12
+
+
+@pytest.mark.parametrize(("preset", "low", "high"), [("between_only", -0.12, 0.12), ("track_strong", 0.6, 0.95)])
+def test_changes_within_unseen_people_are_found_where_the_shape_follows_them(
+    preset: str, low: float, high: float
+) -> None:
+    made = cohort(preset, people=30, sessions=3, windows=5, seed=2)
+    x, y = mean_beats(made, "ppg"), column(made, "sbp_cuff").astype(float)
+    fair = out_of_fold(ridge, x, y, by_person(made))
+    assert low < within(fair, y, made) < high
+    assert agreement.pearson(y, fair).value > 0.1
+
+
+def test_glucose_is_found_in_unseen_people_only_where_it_changes_the_pulse() -> None:
+    found = {}
+    for preset in ("glucose_null", "glucose_pos"):
+        made = cohort(preset, people=24, sessions=8, windows=2, seed=3)
+        y = column(made, "glucose").astype(float)
+        found[preset] = auroc(y > 140, out_of_fold(ridge, mean_beats(made, "ppg"), y, by_person(made)))
+    assert found["glucose_pos"] > 0.75 and found["glucose_null"] < 0.65
+
+
+def test_hypoglycaemia_is_found_in_unseen_people_only_where_it_changes_the_ecg() -> None:
+    fair, leaky = {}, {}
+    for preset in ("hypo_null", "hypo_pos"):
+        made = cohort(preset, people=20, sessions=18, windows=2, seed=4)
+        x, y = mean_beats(made, "ecg", 60), column(made, "hypo").astype(float)
+        fair[preset] = auroc(y, out_of_fold(ridge, x, y, by_person(made)))
+        leaky[preset] = auroc(y, out_of_fold(nearest, x, y, at_random(len(y))))
+    assert fair["hypo_pos"] > 0.8 and fair["hypo_null"] < 0.6
+    assert leaky["hypo_null"] > 0.75  # memory of the person and the session, no glucose
+
+
+def test_on_null_people_skill_is_claimed_in_at_most_two_of_twenty_draws() -> None:
+    names = ["m", "contact", "transit_ms", "temperature", *(f"identity_{k}" for k in range(6))]
+    claims = 0
+    for seed in range(20):
+        made = cohort("null", people=45, sessions=3, waveforms=False, seed=seed)
+        x = np.stack([column(made, n).astype(float) for n in names], axis=1)
+        y, test = column(made, "sbp_cuff").astype(float), by_person(made, 3) == 0
+        estimate = ridge(x[~test], y[~test], x[test], penalty=50.0)
+        median = np.full(int(test.sum()), np.median(y[~test]))
+        claims += controls.skill(y[test], estimate, median, column(made, "person")[test], resamples=400).low > 0
+    assert claims <= 2
