@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pulsewise.core.errors import UsageError
 from pulsewise.signals import design
-from pulsewise.signals.convolve import Array, Resampler, convolve_valid, extend
+from pulsewise.signals.convolve import Array, Resampler, convolve_valid, stretch
 from pulsewise.signals.design import Taps
 
 _BLOCK = 1 << 17
@@ -89,14 +89,16 @@ class Chain:
         return convolve_valid(self.resampler.apply(x, begin, low, high), self.after)
 
     def run(self, x: Array, first: int = 0) -> Array:
-        """All outputs of one gapless stretch of samples (..., T) whose first has index `first`."""
-        margin, length = self.margin, x.shape[-1]
-        padded = extend(np.asarray(x, dtype=np.float64), margin)
+        """All outputs of one gapless stretch of samples (..., T) whose first has index `first`; block by block."""
+        length = x.shape[-1]
         start, stop = self.first_output(first), self.first_output(first + length)
-        parts = [self.compute(padded, first - margin, k, min(k + _BLOCK, stop)) for k in range(start, stop, _BLOCK)]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts, axis=-1) if parts else np.empty((*x.shape[:-1], 0))
+        y = np.empty((*x.shape[:-1], stop - start))
+        for k in range(start, stop, _BLOCK):
+            end = min(k + _BLOCK, stop)
+            low, high = self.first_input(k) - 1, self.last_input(end - 1) + 2
+            part = stretch(x, low - first, high - first)
+            y[..., k - start : end - start] = self.compute(part, low, k, end)
+        return y
 
 
 def plan(

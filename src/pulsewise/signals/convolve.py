@@ -32,7 +32,7 @@ def extend(x: Array, count: int) -> Array:
     trend and its own waves; a single sample continues as a constant. It is the only padding used.
 
     >>> extend(np.array([0.0, 1.0, 3.0]), 3)
-    array([-4., -3., -1.,  0.,  1.,  3.,  5.,  6.,  7.])
+    array([-5., -3., -1.,  0.,  1.,  3.,  5.,  6.,  7.])
     """
     last = x.shape[-1] - 1
     if last == 0:
@@ -48,6 +48,21 @@ def extend(x: Array, count: int) -> Array:
     values = np.where(forward, x[..., np.where(forward, place, 0)], 0.0)
     mirrored = 2 * x[..., -1:] - x[..., np.where(forward, 0, 2 * last - place)]
     return np.asarray(np.where(forward, values, mirrored) + 2 * rise * turn)
+
+
+def stretch(x: Array, begin: int, end: int) -> Array:
+    """Samples `begin` to `end` (not included) of x (..., T) as float64, extended beyond its ends as `extend` does."""
+    length = x.shape[-1]
+    before, after = max(-begin, 0), max(end - length, 0)
+    if max(before, after) >= length:
+        most = max(before, after)
+        return extend(np.asarray(x, dtype=np.float64), most)[..., begin + most : end + most]
+    parts = [np.asarray(x[..., max(begin, 0) : min(end, length)], dtype=np.float64)]
+    if before:
+        parts.insert(0, (2.0 * x[..., :1] - x[..., before:0:-1])[..., : end - begin])
+    if after:
+        parts.append((2.0 * x[..., -1:] - x[..., -2 : -2 - after : -1])[..., begin - end :])
+    return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
 def convolve_valid(x: Array, taps: Taps) -> Array:

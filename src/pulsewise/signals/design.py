@@ -33,7 +33,7 @@ def transition(edge: float, rate: float, *, low: bool) -> float:
     """
     nyquist = rate / 2
     wanted = max(0.25 * edge, 2.0)
-    return min(wanted, edge) if low else max(min(wanted, 2 * (nyquist - edge)), 0.05 * nyquist)
+    return min(wanted, edge) if low else max(min(wanted, 2 * (nyquist - edge)), min(wanted, 0.05 * nyquist))
 
 
 def taps_for(width: float, rate: float, attenuation: float = ATTENUATION_DB) -> int:
