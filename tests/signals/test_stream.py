@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pulsewise.core.errors import UsageError
+from pulsewise.core.errors import NoSignalError, UsageError
 from pulsewise.core.recording import Signal
 from pulsewise.signals.condition import Config, Stream, condition
 
@@ -48,10 +48,12 @@ def test_any_cutting_into_pieces_gives_the_whole(seed, length, cuts, gaps, confi
     for start, count in gaps:
         valid[start : start + count] = False
     got, mask = pieces(x, valid, cuts, config, rate)
-    if not valid.any():
-        assert not mask.any()
+    signal = Signal("x", "ppg", "a.u.", rate, x, valid)
+    if not mask.any():
+        with pytest.raises(NoSignalError, match="sample"):
+            condition(signal, config)
         return
-    whole = condition(Signal("x", "ppg", "a.u.", rate, x, valid), config)
+    whole = condition(signal, config)
     assert np.array_equal(mask, whole.valid)
     np.testing.assert_allclose(got[mask], whole.samples[mask], rtol=1e-5, atol=1e-5)
     assert (got[~mask] == 0).all()

@@ -88,7 +88,7 @@ class Chain:
         x = convolve_valid(x[..., begin - half - first : end + half - first], self.before)
         return convolve_valid(self.resampler.apply(x, begin, low, high), self.after)
 
-    def run(self, x: Array, first: int = 0) -> Array:
+    def run(self, x: Array | NDArray[np.float32], first: int = 0) -> Array:
         """All outputs of one gapless stretch of samples (..., T) whose first has index `first`; block by block."""
         length = x.shape[-1]
         start, stop = self.first_output(first), self.first_output(first + length)

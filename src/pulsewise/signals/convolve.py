@@ -50,7 +50,7 @@ def extend(x: Array, count: int) -> Array:
     return np.asarray(np.where(forward, values, mirrored) + 2 * rise * turn)
 
 
-def stretch(x: Array, begin: int, end: int) -> Array:
+def stretch(x: Array | NDArray[np.float32], begin: int, end: int) -> Array:
     """Samples `begin` to `end` (not included) of x (..., T) as float64, extended beyond its ends as `extend` does."""
     length = x.shape[-1]
     before, after = max(-begin, 0), max(end - length, 0)
