@@ -82,12 +82,13 @@ class Bundle:
         `missing_dependency` where a network is to be run without torch.
         """
         inputs, finite = self._inputs(windows, force)
+        model = self.model
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
 
-            scaled = forward.outputs(self._model, inputs)
+            scaled = forward.outputs(model, inputs)
         else:
-            scaled = self._model.predict(replace(windows, samples=inputs))
+            scaled = model.predict(replace(windows, samples=inputs))
         return np.where(finite[:, None], self.facts.scaling.outputs(scaled), np.nan)
 
     def features_of(self, windows: Windows, *, force: bool = False) -> NDArray[np.float64]:
@@ -96,12 +97,13 @@ class Bundle:
         Raises `usage` for a model that has none.
         """
         inputs, finite = self._inputs(windows, force)
+        model = self.model
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
 
-            found = forward.features(self._model, inputs)
-        elif hasattr(self._model, "features"):
-            found = self._model.features(replace(windows, samples=inputs))
+            found = forward.features(model, inputs)
+        elif hasattr(model, "features"):
+            found = model.features(replace(windows, samples=inputs))
         else:
             raise UsageError("usage", f"the model {self.facts.model.name!r} has no features")
         return np.where(finite[:, None], found, np.nan)
@@ -147,13 +149,18 @@ class Bundle:
     @cached_property
     def model_config(self) -> Any:
         """The `Config` of the model's plug-in."""
+        plugin = self._plugin
         try:
-            return config.fill(self._plugin.Config, self.facts.model.config, where="model")
+            return config.fill(plugin.Config, self.facts.model.config, where="model")
         except PulsewiseError as error:
             raise ArtifactError("artifact_invalid", f"its model's config: {error.what}", where=error.where) from error
 
     @cached_property
-    def _model(self) -> Any:
+    def model(self) -> Any:
+        """The model itself: a torch module in evaluation mode, or an `ArrayModel`; in the scaled domain.
+
+        Raises `artifact_invalid` where the weights are not of the model, `missing_dependency` without its libraries.
+        """
         c = self.model_config
         shape = c.channels, c.length, c.outputs
         if shape != (len(self.facts.channels), self.facts.length, len(self.task.targets)):
@@ -165,11 +172,6 @@ class Bundle:
         model = self._plugin.build(c)
         model.restore(self.arrays)
         return model
-
-    @property
-    def model(self) -> Any:
-        """The model itself: a torch module in evaluation mode, or an `ArrayModel`; in the scaled domain."""
-        return self._model
 
     # -- from a recording -------------------------------------------------------------------------------------
 

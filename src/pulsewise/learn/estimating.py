@@ -54,7 +54,8 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
     if not (bundle.trained or force):
         bundle.check_windows(windows)
     values = bundle.predict_windows(windows, force=force) if bundle.trained or force else None
-    outside = facts.domain.outside(windows.samples)
+    finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
+    outside = facts.domain.outside(np.where(finite[:, None, None], windows.samples, np.float32(0)))
     start, beat = windows.columns["start"], windows.columns["beat_index"]
     number = windows.columns.get("window", np.arange(len(windows)))
     quality = windows.columns["quality"]
@@ -74,7 +75,9 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
                 beat_index=int(beat[i]),
                 window=int(number[i]),
             )
-            if values is not None:
+            if values is not None and not finite[i]:
+                e = replace(e, reasons=("gap",))
+            elif values is not None:
                 e = _answered(e, bundle, k, float(values[i, k]), bool(outside[i]) and not force)
             found.append(e)
     return found
