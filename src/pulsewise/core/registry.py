@@ -57,26 +57,31 @@ class Plugin:
 
 def plugins(room: str) -> dict[str, Plugin]:
     """Every plug-in of a room by name, sorted; a broken file is listed with the error as its summary."""
-    folder = Path(__file__).parent.parent / room
     found = {
         path.stem: _describe(room, path.stem, f"pulsewise.{room}.{path.stem}", path)
-        for path in folder.glob("[a-z]*.py")
+        for path in _folder(room).glob("[a-z]*.py")
     }
     for point in entry_points(group=f"pulsewise.{room}"):
         found.setdefault(point.name, _describe(room, point.name, point.value, _locate(point.value)))
     return dict(sorted(found.items()))
 
 
+def _folder(room: str) -> Path:
+    return Path(__file__).parent.parent / room
+
+
 def load(room: str, name: str) -> ModuleType:
     """Import one plug-in; `unknown_name` with a suggestion, or `missing_dependency` with what to install."""
-    known = plugins(room)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise UsageError("unknown_name", f"no {room.rstrip('s')} named {name[:60]!r}", fix=fix)
-    plugin = known[name]
+    module = f"pulsewise.{room}.{name}"
+    if not (name[:1].islower() and name.isidentifier() and (_folder(room) / f"{name}.py").is_file()):
+        known = plugins(room)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise UsageError("unknown_name", f"no {room.rstrip('s')} named {name[:60]!r}", fix=fix)
+        module = known[name].module
     try:
-        return importlib.import_module(plugin.module)
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "pulsewise"):
@@ -107,14 +112,14 @@ def _describe(room: str, name: str, module: str, path: Path | None) -> Plugin:
     except SyntaxError as error:
         return Plugin(room, name, f"cannot be read: line {error.lineno}: {error.msg}", module)
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    libraries = _libraries(tree, path.parent if path else None)
+    libraries = _libraries(tree, path.parent if path else None, set())
     third = sorted(libraries - set(sys.stdlib_module_names) - {"pulsewise", "numpy", "scipy", "pyarrow"})
     return Plugin(
         room, name, summary, module, tuple(third), tuple(x for x in third if not _installed(x)), _offers(tree)
     )
 
 
-def _libraries(tree: ast.Module, folder: Path | None, seen: frozenset[str] = frozenset()) -> set[str]:
+def _libraries(tree: ast.Module, folder: Path | None, seen: set[str]) -> set[str]:
     """Libraries a file imports, itself and by the private files (`_name.py`) of its room."""
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -126,7 +131,7 @@ def _libraries(tree: ast.Module, folder: Path | None, seen: frozenset[str] = fro
             for part in sorted(
                 p for p in parts - seen if p.startswith("_") and folder and (folder / f"{p}.py").is_file()
             ):
-                seen |= {part}
+                seen.add(part)
                 inner = ast.parse((Path(str(folder)) / f"{part}.py").read_text(encoding="utf-8"))
                 found |= _libraries(inner, folder, seen)
     return found

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -70,8 +71,8 @@ def detect(path: str | Path, format: str | None = None) -> Detection:
         return Detection(format, 1.0, "as the user says")
     head, name = _head(path)
     matches: list[Detection] = []
-    missing: list[str] = []
-    for plugin, module in _formats(missing):
+    formats, missing = _formats()
+    for plugin, module in formats.items():
         if (match := module.sniff(head, name)) is not None and match.score > 0:
             matches.append(Detection(plugin, match.score, match.why))
     if not matches:
@@ -84,12 +85,16 @@ def detect(path: str | Path, format: str | None = None) -> Detection:
     return replace(best, why=f"{best.why}; as likely: {', '.join(rivals)}") if rivals else best
 
 
-def _formats(missing: list[str]) -> Iterator[tuple[str, ModuleType]]:
+@cache
+def _formats() -> tuple[dict[str, ModuleType], list[str]]:
+    """Every format that can be loaded here, once per process, and the names of those that cannot."""
+    found, missing = {}, []
     for name in registry.plugins("formats"):
         try:
-            yield name, registry.load("formats", name)
+            found[name] = registry.load("formats", name)
         except SetupError:
             missing.append(name)
+    return found, missing
 
 
 def _head(path: Path) -> tuple[bytes, str]:

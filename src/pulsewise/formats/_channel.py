@@ -31,8 +31,13 @@ _WORDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("acc", frozenset({"acc", "accel", "accelerometer", "acceleration", "accx", "accy", "accz"})),
     ("eda", frozenset({"eda", "gsr", "electrodermal"})),
     ("temp", frozenset({"temp", "temperature"})),
-    ("resp", frozenset({"resp", "respiration", "respiratory", "breathing", "airflow", "nasal", "thorax", "impedance"})),
-    ("force", frozenset({"force"})),
+    (
+        "resp",
+        frozenset(
+            ["resp", "rsp", "respiration", "respiratory", "breathing", "airflow", "nasal", "thorax", "impedance"]
+        ),
+    ),
+    ("force", frozenset({"force", "fsr"})),
     ("cuff", frozenset({"cuff"})),
 )
 _BY_DIMENSION = {"acceleration": "acc", "conductance": "eda", "temperature": "temp"}

@@ -10,21 +10,10 @@ from pulsewise.core import privacy, units
 from pulsewise.core.errors import UsageError
 from pulsewise.core.plugin import COLUMN_MEANINGS, ReadOptions
 from pulsewise.core.recording import KINDS, QUANTITIES
+from pulsewise.formats._channel import kind_of
 
 ROLES = ("time", "signal", "reference", "person", "demographic", "private", "index", "text", "ignore")
 
-# word in the name -> kind of signal; the first that matches decides
-_SIGNAL_WORDS: tuple[tuple[str, str], ...] = (
-    (r"cuff", "cuff"),
-    (r"force|fsr", "force"),
-    (r"ppg|pleth\w*|photopleth\w*|bvp|ir|infrared|red|green|pulse", "ppg"),
-    (r"ecg|ekg|mlii|mliii|mli|avr|avl|avf|modified lead", "ecg"),
-    (r"abp|art|ibp|arterial|artbp", "abp"),
-    (r"acc\w*|accel\w*", "acc"),
-    (r"eda|gsr|skin conductance", "eda"),
-    (r"temp\w*", "temp"),
-    (r"resp\w*|rsp|breath\w*|nasal|thorax|abdomen", "resp"),
-)
 _LEADS = re.compile(r"^(I{1,3}|V[1-6]?|AVR|AVL|AVF|aVR|aVL|aVF|MLI{1,3}|MCL1)$")
 _TIMES = re.compile(
     r"^(t|time\w*|timestamps?|timer|datetime|date|seconds?|secs?|millis\w*|millisec\w*|microseconds?|micros|epoch\w*|unix"
@@ -187,10 +176,8 @@ def _named(name: str, unit: str, camera: bool, *, first: bool, keep_ids: bool) -
         return Role(name, "signal", "ppg", unit, "colour of a camera")
     if _LEADS.match(name):
         return Role(name, "signal", "ecg", unit, "name of an ECG lead")
-    for pattern, kind in _SIGNAL_WORDS:
-        if found_word := re.search(rf"(?:^|\s)({pattern})(?=\s|\d*$|\d)", words):
-            return Role(name, "signal", kind, unit, f"its name says {found_word[1]!r}")
-    return Role(name, "signal", "other", unit, "its name does not say")
+    kind = kind_of(name, unit)
+    return Role(name, "signal", kind, unit, "its name does not say" if kind == "other" else "by its name and unit")
 
 
 def _time(words: str, unit: str) -> Role | None:
@@ -222,10 +209,15 @@ def _with_kind(roles: list[Role], options: ReadOptions) -> list[Role]:
             else replace(role, role="ignore", why="not asked for") if role.role in ("signal", "reference") else role
             for role in roles
         ]  # fmt: skip
-    signals = [role for role in roles if role.role == "signal"]
-    if options.kind is not None and len(signals) == 1:
-        roles = [replace(r, kind=options.kind, why="as the user says") if r.role == "signal" else r for r in roles]
-    return roles
+    if options.kind is None:
+        return roles
+    alone = sum(role.role == "signal" for role in roles) == 1
+    return [
+        replace(r, kind=options.kind, why="as the user says")
+        if r.role == "signal" and (alone or r.kind == "other")
+        else r
+        for r in roles
+    ]
 
 
 def _wanted(role: Role, options: ReadOptions) -> Role:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.core import limits, units
+from pulsewise.core import limits
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Note, Reference, Signal
 from pulsewise.formats import _clock
+from pulsewise.formats._channel import TREND_HZ, channel
 from pulsewise.formats._duplicates import without_duplicates
 from pulsewise.formats._rows import Column
 from pulsewise.formats._timeline import Timeline, timeline
@@ -146,23 +147,16 @@ def _signal(
     **more: Any,
 ) -> tuple[Signal, list[Note]]:
     role, notes = column.role, list[Note]()
-    stated = role.unit or options.unit or ""
-    unit, target = "a.u.", units.STORED[role.kind]
-    if stated and not units.known(stated):
-        notes.append(Note("unit_unknown", f"the unit {stated[:20]!r} of {role.name!r} is not known and kept as it is"))
-        unit = stated[:20]
-    elif stated:
-        unit = units.unit(stated)
-        if target != "a.u." and units.dimension(stated) == units.dimension(target):
-            values = units.convert(values, stated, target).astype(np.float32)
-            unit = target
-    elif target != "a.u.":
-        notes.append(Note("unit_missing", f"{role.name!r} states no unit; kept as it is, not as {target}"))
     if grid is None:
-        samples, valid = np.nan_to_num(values, nan=0.0), np.isfinite(values)
+        samples, valid = values, np.isfinite(values)
     else:
         samples, valid = grid.place(values)
-    return Signal(role.name, role.kind, unit, rate, samples, valid, **more), notes
+    kind = role.kind
+    if rate < TREND_HZ and kind not in ("temp", "eda") and role.why != "as the user says":
+        kind = "other"
+    said = replace(options, columns={role.name: kind}, kind=None)
+    made = channel(role.name, samples, rate, role.unit, said, notes, valid=valid)
+    return replace(made, **more), notes
 
 
 def _references(

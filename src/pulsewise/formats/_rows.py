@@ -138,7 +138,7 @@ def read_rows(
     if fast and dialect.separator != " " and dialect.quote == '"' and not dialect.one_line:
         try:
             return _collect(_fast_chunks(path, dialect), dialect, roles, date_format, _Counts())
-        except (_UnusualError, pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        except (_UnusualError, pa.ArrowException, UnicodeDecodeError):
             pass
     try:
         return _read_plain(path, dialect, dialect.encoding, roles, date_format)
