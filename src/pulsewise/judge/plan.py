@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
-from pulsewise.clinical.glucose import ICGM, lower_bound
+from pulsewise.clinical.glucose import ICGM
 from pulsewise.core.errors import UsageError
 
 MOST = 200_000
@@ -126,18 +128,16 @@ def share_above(
 
 
 def _holds(n: int, tooth: int, expected: float, bound: float, level: float, power: float) -> bool:
-    return all(_power(k, expected, bound, level) >= power for k in range(n + tooth, n - 1, -1))
+    return bool((_power(np.arange(n, n + tooth + 1), expected, bound, level) >= power).all())
 
 
-def _power(n: int, expected: float, bound: float, level: float) -> float:
-    low, high = 0, n + 1  # least successes whose lower bound exceeds `bound`
-    while low < high:
-        middle = (low + high) // 2
-        if middle <= n and lower_bound(middle, n, level) <= bound:
-            low = middle + 1
-        else:
-            high = middle
-    return float(binom.sf(low - 1, n, expected)) if low <= n else 0.0
+def _power(n: NDArray[np.int64], expected: float, bound: float, level: float) -> NDArray[np.float64]:
+    """The chance that the lower bound of a share exceeds `bound`, for each number of pairs, shape (K,).
+
+    The exact bound exceeds it just where so many successes would be rarer than 1 - level if the share were `bound`.
+    """
+    least = binom.isf(1 - level, n, bound) + 1
+    return np.asarray(binom.sf(least - 1, n, expected), np.float64)
 
 
 def icgm(margin: float = 0.05, per_person: int = 50, icc: float = 0.1, power: float = 0.8) -> list[Plan]:
