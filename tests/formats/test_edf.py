@@ -101,7 +101,7 @@ def test_annotations_alone(real_data: Path) -> None:
     recording = read(real_data / "wfdb-samples" / "raw" / "test_edfann.edf")
     assert recording.signals == ()
     assert recording.events[0].text == "Sleep stage W" and recording.events[0].duration == 30.0
-    assert "SN001" not in recording.person
+    assert recording.person and "SN001" not in recording.person
 
 
 @pytest.mark.real_data
@@ -255,6 +255,7 @@ def test_names_are_dropped_and_facts_kept_on_request_only(tmp_path: Path) -> Non
     assert not any(word in text for word in ("MCH", "Harry", "1951", "BK/JOP", "Sony", "EMG561"))
     assert recording.provenance.dropped == ("patient field", "recording field")
     assert recording.demographics == {} and recording.start_utc is None and "local_time" in notes(recording)
+    assert recording.person == read(path).person != ""
     kept = read(path, keep_ids=True, zone="Europe/Amsterdam")
     assert kept.demographics == {"sex": "female", "age": 51.0}
     assert kept.start_utc == datetime(2002, 3, 2, 13, 5, 30, tzinfo=UTC)

@@ -81,6 +81,17 @@ def test_heartpy_files_equal_their_csv(real_data: Path) -> None:
     assert refused(folder / "data.mat").code == "sampling_rate"
     recording = read(folder / "data.mat", rate=100.0, kind="ppg")
     np.testing.assert_array_equal(recording.signals[0].samples, np.loadtxt(folder / "data.csv"))
+    from pulsewise.formats import csv
+
+    for name in ("data2", "data3"):  # a timer in ms, and dates as texts
+        options = ReadOptions(kind="ppg", zone="UTC", columns={"hr": "ppg"})
+        (ours_,), (theirs,) = ours.read(folder / f"{name}.mat", options), csv.read(folder / f"{name}.csv", options)
+        assert isinstance(ours_, Recording)
+        a, b = ours_.signal("ppg"), theirs.signal("ppg")
+        assert a.rate_source == b.rate_source == "timestamps"
+        shared = min(len(a.samples), len(b.samples), 1000)
+        assert a.rate == pytest.approx(b.rate, rel=1e-3)
+        np.testing.assert_allclose(a.samples[:shared], b.samples[:shared], atol=1.0)
 
 
 @pytest.mark.real_data
@@ -118,6 +129,17 @@ def test_a_rate_is_never_invented_and_never_overruled(tmp_path: Path) -> None:
 def test_rates_of_single_signals(tmp_path: Path) -> None:
     path = save(tmp_path, ppg=WAVE, ecg=np.repeat(WAVE, 2), fs_ppg=50.0, ecg_fs=100.0)
     assert shape(read(path)) == [("ppg", "ppg", 50.0, 200), ("ecg", "ecg", 100.0, 400)]
+
+
+def test_times_give_the_rate(tmp_path: Path) -> None:
+    times = np.arange(200) / 50.0
+    times[100:] += 2.0
+    signal = read(save(tmp_path, ppg=WAVE, time_s=times)).signals[0]
+    assert (signal.rate, signal.rate_source) == (50.0, "timestamps")
+    assert signal.runs().tolist() == [[0, 100], [200, 300]]
+    stamps = np.array([f"2026-03-01 10:00:{t:09.6f}" for t in np.arange(200) / 50.0], dtype=object)
+    dated = read(save(tmp_path, ppg=WAVE, datetime=stamps), zone="UTC")
+    assert dated.signals[0].rate == 50.0 and str(dated.start_utc) == "2026-03-01 10:00:00+00:00"
 
 
 def test_rows_and_columns_are_channels(tmp_path: Path) -> None:

@@ -242,10 +242,11 @@ def test_times_without_a_zone_are_left_out(tmp_path: Path) -> None:
     assert read(path).start_utc is None
     assert "local_time" in notes(read(path))
     assert read(path, zone="Europe/Berlin").start_utc == datetime(2026, 10, 26, 9, 11, 12, 500_000, UTC)
-    for time, date in (("2:30:00", "29/03/2026"), ("2:30:00", "25/10/2026"), ("10:00:00", "31/02/2026")):
+    for time, date in (("2:30:00", "29/03/2026"), ("2:30:00", "25/10/2026")):
         record(tmp_path, text.format(time, date))
         assert refused(path, zone="Europe/Berlin") == "local_time"
-    assert refused(path, zone="Mars/Olympus") == "local_time"
+    assert refused(path, zone="Mars/Olympus") == "usage"
+    assert refused(record(tmp_path, text.format("10:00:00", "31/02/2026")), zone="Europe/Berlin") == "malformed"
 
 
 def test_one_channel_and_its_kind(tmp_path: Path) -> None:
@@ -253,6 +254,7 @@ def test_one_channel_and_its_kind(tmp_path: Path) -> None:
     assert [s.kind for s in read(path).signals] == ["ecg", "other"]
     assert [(s.name, s.kind) for s in read(path, channel="x", kind="ppg").signals] == [("x", "ppg")]
     assert [s.kind for s in read(path, columns={"x": "force"}).signals] == ["ecg", "force"]
+    assert [s.name for s in read(path, columns={"x": "ignore"}).signals] == ["II"]
     assert refused(path, channel="y") == "modality"
 
 

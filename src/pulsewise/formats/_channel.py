@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +13,7 @@ from pulsewise.core import units
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import KINDS, Note, Signal
+from pulsewise.formats._zones import start_of, to_utc
 
 TREND_HZ = 1.0
 """Below this rate a channel is a trend of figures, not a waveform."""
@@ -131,6 +131,11 @@ def check_channel(names: Sequence[str], options: ReadOptions, where: str = "") -
         )
 
 
+def wanted(name: str, options: ReadOptions) -> bool:
+    """Whether a channel is to be read: no other one is asked for, and the user does not say to ignore it."""
+    return options.channel in (None, name) and options.columns.get(name) != "ignore"
+
+
 def start_utc(fields: Sequence[int], options: ReadOptions, notes: list[Note], where: str) -> datetime | None:
     """The start in UTC from the local time of a header, where the user gave its zone; else None and a note.
 
@@ -139,18 +144,14 @@ def start_utc(fields: Sequence[int], options: ReadOptions, notes: list[Note], wh
     fields : sequence of int
         Year, month, day, hour, minute, second and, where known, microsecond.
 
-    Raises `local_time` where the time does not exist in the zone, or exists twice, or the zone is not known.
+    Raises `local_time` where the time does not exist in the zone or exists twice, `malformed` where it is no time.
     """
     if not options.zone:
         notes.append(Note("local_time", "the date and time have no zone and were left out; --zone NAME keeps them"))
         return None
     try:
-        local = datetime(*fields, tzinfo=ZoneInfo(options.zone))  # type: ignore[arg-type,misc]  # seven integers
-    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
-        raise InputError("local_time", f"not a time in zone {options.zone[:40]!r}", where=where) from error
-    start = local.astimezone(UTC)
-    if start.astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise InputError("local_time", "the start does not exist in this zone (clocks went forward)", where=where)
-    if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise InputError("local_time", "the start exists twice in this zone (clocks went back)", where=where)
-    return start
+        local = datetime(*fields, tzinfo=UTC)  # type: ignore[arg-type,misc]  # six or seven integers
+    except ValueError as error:
+        raise InputError("malformed", "the header has a date that does not exist", where=where) from error
+    micros = round((local - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1e6)
+    return start_of(int(to_utc(np.array([micros]), options.zone)[0]))

@@ -28,10 +28,14 @@ from pulsewise.core.disk import sha256
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import CHANNELS, check_rate, check_samples
 from pulsewise.core.plugin import ReadOptions
-from pulsewise.core.recording import Note, Provenance, Recording, Reference
+from pulsewise.core.recording import Note, Provenance, Recording, Reference, Signal
 from pulsewise.core.windows import Windows
+from pulsewise.formats._assemble import assemble
 from pulsewise.formats._channel import channel, check_channel, kind_of
+from pulsewise.formats._columns import Role, plan
 from pulsewise.formats._pulsedb import is_subset, subset
+from pulsewise.formats._rows import Column, Table
+from pulsewise.formats._stamps import Stamps
 
 DEPTH = 8
 RECORDINGS = 2000
@@ -87,7 +91,8 @@ def recordings(
     made: list[Recording | Windows] = []
     for number, part in enumerate(elements, 1):
         stem = path.stem if len(elements) == 1 else f"{path.stem}-{number}"
-        made.append(_recording(part, stem, _CUP.fullmatch(path.stem) is not None, base, options))
+        dropped = tuple(_texts(part, ""))
+        made += _of(part, stem, _CUP.fullmatch(path.stem) is not None, replace(base, dropped=dropped), options)
     return made
 
 
@@ -119,8 +124,8 @@ def _elements(tree: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return arrays[0]
 
 
-def _recording(tree: Mapping[str, Any], stem: str, cup: bool, base: Provenance, options: ReadOptions) -> Recording:
-    """One recording from one set of variables."""
+def _of(tree: Mapping[str, Any], stem: str, cup: bool, base: Provenance, options: ReadOptions) -> list[Recording]:
+    """The recording of one set of variables; several where its clock was set back."""
     notes: list[Note] = []
     found = _of_cup(tree) if cup else []
     found = found or list(_walk(tree, "", None, 0))
@@ -132,21 +137,66 @@ def _recording(tree: Mapping[str, Any], stem: str, cup: bool, base: Provenance, 
             where=stem,
             fix="a signal is a numeric vector, or a matrix of channels x samples",
         )
-    signals = []
-    for one in _chosen(found, stem, options, notes):
+    signals: list[Signal] = []
+    chosen = _chosen(found, stem, options, notes)
+    clock = _clock(tree, chosen)
+    if clock is not None:
+        timed = _timed(*clock, chosen, stem, base, options, notes)
+        return [replace(one, references=(*one.references, *references)) for one in timed]
+    for one in chosen:
         rate = _rate(one, found, cup, stem, options)
         check_samples(len(one.values), where=one.name)
         source = "header" if one.rate is not None else "option"
         signals.append(channel(one.name, one.values, rate, one.unit, options, notes, rate_source=source))
     if options.rate is not None and any(one.rate is not None for one in found):
         notes.append(Note("rate_kept", "the file says its rate; the one given was used only where it does not"))
-    return Recording(
-        id=stem,
-        signals=tuple(signals),
-        person=options.person or "",
-        references=tuple(references),
-        provenance=replace(base, notes=tuple(notes), dropped=tuple(_texts(tree, ""))),
-    )
+    provenance, person = replace(base, notes=tuple(notes)), options.person or ""
+    return [Recording(stem, tuple(signals), person, references=tuple(references), provenance=provenance)]
+
+
+def _clock(tree: Mapping[str, Any], chosen: Sequence[Found]) -> tuple[str, Any] | None:
+    """The variable that holds one time for each sample of all signals: numbers, or dates as texts."""
+    lengths = {len(one.values) for one in chosen}
+    if len(lengths) != 1:
+        return None
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and (found := _clock(value, chosen)) is not None:
+            return found
+        if _TIME.fullmatch(_words(key)):
+            plain = np.ravel(value) if isinstance(value, np.ndarray) and value.dtype.kind in "iuf" else value
+            if isinstance(plain, np.ndarray | list) and len(plain) in lengths:
+                return key, plain
+    return None
+
+
+def _timed(
+    name: str,
+    times: Any,
+    chosen: Sequence[Found],
+    stem: str,
+    base: Provenance,
+    options: ReadOptions,
+    notes: list[Note],
+) -> list[Recording]:
+    """Signals with a time for each sample: read as the same columns of a text table are."""
+    role = replace(plan([name], [], ReadOptions())[0], role="time")
+    if isinstance(times, list):
+        stamps = Stamps(options.date_format)
+        stamps.add([str(text) for text in times])
+        columns = [Column(role, moments=stamps.finish())]
+    else:
+        columns = [Column(role, np.asarray(times, np.float64))]
+    for one in chosen:
+        kind = options.columns.get(one.name) or kind_of(one.name, one.unit)
+        kind = options.kind if options.kind and kind == "other" else kind
+        values = np.asarray(one.values, np.float32)
+        columns.append(Column(Role(one.name, "signal", kind, one.unit, "by its name"), values))
+    stated = next((one.rate for one in chosen if one.rate is not None), None)
+    table = Table(columns, len(times), notes)
+    return [
+        replace(made, provenance=replace(base, notes=made.provenance.notes, why=made.provenance.why))
+        for made in assemble(table, options, stem=stem, form=base.format, why=base.why, stated=stated)
+    ]
 
 
 def _rate(one: Found, found: Sequence[Found], cup: bool, stem: str, options: ReadOptions) -> float:
@@ -164,6 +214,7 @@ def _chosen(found: Sequence[Found], where: str, options: ReadOptions, notes: lis
     if options.channel is not None:
         check_channel([one.name for one in found], options, where)
         return [one for one in found if one.name == options.channel]
+    found = [one for one in found if options.columns.get(one.name) != "ignore"]
     named = [one for one in found if one.own or one.name in options.columns or kind_of(one.name, one.unit) != "other"]
     lengths = {len(one.values) for one in named or found}
     if not named and len(lengths) > 1:

@@ -18,11 +18,12 @@ from pulsewise.core.disk import sha256
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_address, check_samples, check_total
 from pulsewise.core.plugin import Match, ReadOptions
+from pulsewise.core.privacy import pseudonym
 from pulsewise.core.recording import Event, Note, Provenance, Recording, Signal
 from pulsewise.core.windows import Windows
 from pulsewise.formats import _edf_annotations as tals
 from pulsewise.formats import _edf_header as header
-from pulsewise.formats._channel import channel, check_channel, start_utc
+from pulsewise.formats._channel import channel, check_channel, start_utc, wanted
 from pulsewise.formats._edf_write import write_record
 
 SUFFIX = ".edf"
@@ -58,7 +59,7 @@ def read(path: Path, options: ReadOptions) -> list[Recording | Windows]:
     signals = [
         _signal(line, head, data, there, starts, invalid, options, notes)
         for line in ordinary
-        if options.channel in (None, line.name)
+        if wanted(line.name, options)
     ]
     if not signals and not events:
         raise InputError("empty_recording", "the file has no samples and no annotations", where=path.name)
@@ -67,7 +68,7 @@ def read(path: Path, options: ReadOptions) -> list[Recording | Windows]:
     recording = Recording(
         id=path.stem,
         signals=tuple(signals),
-        person=options.person or "",
+        person=options.person or _pseudonym(head),
         start_utc=start,
         zone=options.zone or "" if start else "",
         events=tuple(events),
@@ -221,6 +222,11 @@ def _wide(raw: NDArray[np.uint8], samples: int) -> NDArray[np.int32]:
 
 
 _UNKNOWN = re.compile(r"[X\s]*")
+
+
+def _pseudonym(head: header.Head) -> str:
+    """What stands for whoever the patient field names; empty where it is blank."""
+    return "" if _UNKNOWN.fullmatch(head.patient) else pseudonym(head.patient)
 
 
 def _person(head: header.Head, options: ReadOptions) -> tuple[tuple[str, ...], dict[str, float | str]]:

@@ -26,7 +26,7 @@ from pulsewise.core.windows import Windows
 from pulsewise.formats import _wfdb_annotations as marks
 from pulsewise.formats import _wfdb_header as header
 from pulsewise.formats import _wfdb_record as record
-from pulsewise.formats._channel import channel, check_channel, start_utc
+from pulsewise.formats._channel import channel, check_channel, start_utc, wanted
 from pulsewise.formats._wfdb_write import write_record
 
 SUFFIX = ".hea"
@@ -104,7 +104,7 @@ def _recording(path: Path, options: ReadOptions, whole: record.Whole) -> Recordi
             rate_source=top.rate_source,
         )
         for track in whole.tracks
-        if options.channel in (None, track.name)
+        if wanted(track.name, options)
     )
     if options.rate and top.rate_source == "header" and options.rate != top.rate:
         notes.append(Note("rate_kept", f"the header says {top.rate:g} Hz; the rate given was not used"))
