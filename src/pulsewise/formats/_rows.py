@@ -122,7 +122,13 @@ class _Builder:
 
 
 def read_rows(
-    path: Path, dialect: Dialect, roles: Sequence[Role], *, date_format: str | None = None, fast: bool | None = None
+    path: Path,
+    dialect: Dialect,
+    roles: Sequence[Role],
+    *,
+    date_format: str | None = None,
+    fast: bool | None = None,
+    line_limit: int = limits.LINE_BYTES,
 ) -> Table:
     """All rows of a text table as columns.
 
@@ -130,6 +136,8 @@ def read_rows(
     ----------
     fast : bool, optional
         Take the fast reader (True) or the plain one (False); by size and form of the file if not given.
+    line_limit : int
+        Characters of one line at most.
 
     Raises `malformed`, `too_large`, `ambiguous_date`.
     """
@@ -141,11 +149,11 @@ def read_rows(
         except (_UnusualError, pa.ArrowException, UnicodeDecodeError):
             pass
     try:
-        return _read_plain(path, dialect, dialect.encoding, roles, date_format)
+        return _read_plain(path, dialect, dialect.encoding, roles, date_format, line_limit)
     except UnicodeDecodeError:
         if dialect.encoding not in ("utf-8", "utf-8-sig"):
             raise InputError("malformed", f"the text is not {dialect.encoding} throughout") from None
-        return _read_plain(path, dialect, "latin-1", roles, date_format)
+        return _read_plain(path, dialect, "latin-1", roles, date_format, line_limit)
 
 
 @dataclass
@@ -182,13 +190,15 @@ def _collect(
     return Table(columns, rows, counts.notes(), counts.last_short)
 
 
-def _read_plain(path: Path, dialect: Dialect, codec: str, roles: Sequence[Role], date_format: str | None) -> Table:
+def _read_plain(
+    path: Path, dialect: Dialect, codec: str, roles: Sequence[Role], date_format: str | None, line_limit: int
+) -> Table:
     counts = _Counts()
     with path.open(encoding=codec, newline="") as file:
         if dialect.one_line:
             chunks = _one_line(file, dialect)
         else:
-            lines = itertools.islice(bounded_lines(file), dialect.first_row, None)
+            lines = itertools.islice(bounded_lines(file, line_limit), dialect.first_row, None)
             chunks = _plain_chunks(lines, dialect, counts)
         return _collect(chunks, dialect, roles, date_format, counts)
 

@@ -23,6 +23,7 @@ import re
 from pathlib import Path
 
 from pulsewise.core import limits
+from pulsewise.core.archive import gunzipped
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import Match, ReadOptions
 from pulsewise.core.recording import Note, Recording
@@ -42,7 +43,12 @@ _RATE = re.compile(
 
 
 def sniff(head: bytes, name: str) -> Match | None:
-    """Whether the first bytes are those of a table of numbers."""
+    """Whether the first bytes are those of a table of numbers (a packed one by its name)."""
+    if name.endswith("/"):
+        return None
+    if head.startswith(b"\x1f\x8b"):
+        packed = name.lower().endswith(tuple(f"{suffix}.gz" for suffix in SUFFIXES))
+        return Match(0.4, "a gzip file named like a table") if packed else None
     dialect = _probe(head, complete=len(head) < limits.HEADER_BYTES)
     if dialect is None:
         return None
@@ -76,6 +82,9 @@ def read(path: Path, options: ReadOptions | None = None, *, fast: bool | None = 
     `local_time`, `unit`, `too_large`, `truncated` (strict), `usage` (a column that is not there).
     """
     limits.check_address(path)
+    if path.suffix.lower() == ".gz":
+        with gunzipped(path) as plain:
+            return read(plain, options, fast=fast)
     options = options or ReadOptions()
     if options.rate is not None:
         limits.check_rate(options.rate)
