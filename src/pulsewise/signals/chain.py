@@ -95,8 +95,9 @@ class Chain:
         y = np.empty((*x.shape[:-1], stop - start))
         for k in range(start, stop, _BLOCK):
             end = min(k + _BLOCK, stop)
-            low, high = self.first_input(k) - 1, self.last_input(end - 1) + 2
-            part = stretch(x, low - first, high - first)
+            low = max(self.first_input(k) - 1, first - self.margin)
+            high = min(self.last_input(end - 1) + 2, first + length + self.margin)
+            part = stretch(x, low - first, high - first, self.margin)
             y[..., k - start : end - start] = self.compute(part, low, k, end)
         return y
 

@@ -139,8 +139,8 @@ def condition(signal: Signal, config: Config) -> Signal:
     """The signal conditioned, for every later stage: same start, gaps where they were, delay taken out.
 
     Each stretch without a gap is conditioned for itself. A stretch shorter than the filter is continued by
-    turning it about its ends as often as needed (`convolve.extend`). With a new rate, output k lies k / rate after
-    the start and is valid where the input sample before it is.
+    its own trend and its own waves, mirrored as often as needed (`convolve.extend`). With a new rate, output k lies
+    k / rate after the start and is valid where the input sample before it is.
 
     Raises
     ------

@@ -38,8 +38,8 @@ def bandpass(x: ArrayLike, rate: float, band: tuple[float, float], *, family: Fa
     Returns
     -------
     ndarray, shape (..., T)
-        At the ends the signal is turned about its first and last sample (`convolve.extend`); the Butterworth
-        does so over SciPy's default length, less where there are fewer samples.
+        At the ends the signal is continued by its trend and mirrored waves (`convolve.extend`); the Butterworth
+        is padded as SciPy does by default, less where there are fewer samples.
 
     Examples
     --------
@@ -89,8 +89,8 @@ def savitzky_golay(
 ) -> Array:
     """Smooth samples (..., T) by a moving polynomial of `order` over `seconds` (at least order + 2 samples).
 
-    The families differ at the ends only: `butterworth` fits a polynomial there (SciPy's `interp`), `fir` turns
-    the signal about its end as every streaming filter here does.
+    The families differ at the ends only: `butterworth` fits a polynomial there (SciPy's `interp`), `fir` goes on
+    as every filter here does (`convolve.extend`).
     """
     samples = _samples(x)
     length = design.savgol_length(seconds, check_rate(rate), order)

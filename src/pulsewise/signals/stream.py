@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.core.errors import InputError
 from pulsewise.signals.chain import Chain
-from pulsewise.signals.convolve import Array, extend
+from pulsewise.signals.convolve import Array, extend, stretch
 
 Mask = NDArray[np.bool_]
 
@@ -81,8 +81,7 @@ class ChainStream:
         if not self._extended:
             if len(self._buffer) <= margin:
                 return
-            head = 2 * self._buffer[0] - self._buffer[margin:0:-1]
-            self._buffer = np.concatenate((head, self._buffer))
+            self._buffer = stretch(self._buffer, -margin, len(self._buffer), margin)
             self._first -= margin
             self._extended = True
         stop = self._next
@@ -100,8 +99,7 @@ class ChainStream:
             return
         margin = self._chain.margin
         if self._extended:
-            tail = 2 * self._buffer[-1] - self._buffer[-2 : -2 - margin : -1]
-            self._buffer = np.concatenate((self._buffer, tail))
+            self._buffer = stretch(self._buffer, 0, len(self._buffer) + margin, margin)
         else:
             self._buffer = extend(self._buffer, margin)
             self._first -= margin
