@@ -277,7 +277,13 @@ def example() -> Recording:
         ),
         person="p1",
         events=(Event(2.5, "beat", "N"), Event(3.0, "rhythm", "(AFIB", 9.0), Event(9000.0, "mark", "loud, émigré")),
-        references=(Reference("glucose", 90.0, "mg/dL"),),
+        references=(
+            Reference("glucose", 90.5, "mg/dL", time=3.0, flag="censored_low"),
+            Reference("sbp", 120.0, "mmHg"),
+            Reference("rhythm", "AF", "", time=1.0),
+        ),
+        demographics={"age": 50.0},
+        synthetic=True,
     )
 
 
@@ -285,7 +291,7 @@ def example() -> Recording:
 def test_a_recording_comes_back_to_one_step(suffix: str, steps: int, tmp_path: Path) -> None:
     before, path = example(), tmp_path / f"out{suffix}"
     left = ours.write(before, path)
-    assert [note.message for note in left] == ["EDF has no place for references; not written"]
+    assert [note.message for note in left] == ["EDF has no place for demographics; not written"]
     after = read(path, strict=True)
     for a, b in zip(before.signals, after.signals, strict=True):
         assert (a.name, a.kind, a.unit, a.rate) == (b.name, b.kind, b.unit, b.rate)
@@ -295,6 +301,8 @@ def test_a_recording_comes_back_to_one_step(suffix: str, steps: int, tmp_path: P
         assert a.valid.sum() == b.valid.sum(), "nothing valid beyond the signal"
         step = max(np.ptp(a.samples[a.valid]) * 1.001 / steps, 2.0**-23 * abs(a.samples).max())
         np.testing.assert_allclose(samples[valid], a.samples[a.valid], atol=1.01 * step)
+    assert set(after.references) == set(before.references)
+    assert after.synthetic and after.person and after.provenance.dropped == ("patient field",)
     assert [(e.time, e.kind, e.text, e.duration) for e in after.events] == [
         (e.time, e.kind, e.text, e.duration) for e in before.events
     ]

@@ -311,14 +311,17 @@ def example() -> Recording:
             Signal("temp", "temp", "°C", 4.0, np.full(40, 36.6)),
         ),
         events=(Event(2.5, "beat", "N"), Event(3.0, "rhythm", "(AFIB", 9.0), Event(9000.0, "mark", "! loud")),
-        references=(Reference("glucose", 90.0, "mg/dL"),),
+        person="p1",
+        start_utc=datetime(2026, 1, 1, tzinfo=UTC),
+        references=(Reference("glucose", 90.0, "mg/dL", time=3.0, flag="censored_low"),),
+        demographics={"age": 50.0},
+        synthetic=True,
     )
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     before = example()
-    left = ours.write(before, tmp_path / "out-1.hea")
-    assert [note.message for note in left] == ["WFDB has no place for references; not written"]
+    assert ours.write(before, tmp_path / "out-1.hea") == ()
     after = read(tmp_path / "out-1.hea", strict=True)
     for a, b in zip(before.signals, after.signals, strict=True):
         assert (a.name, a.kind, a.unit, a.rate) == (b.name, b.kind, b.unit, b.rate)
@@ -329,6 +332,27 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
         np.testing.assert_allclose(samples[valid], a.samples[a.valid], rtol=1e-7)
     assert [(e.kind, e.text) for e in after.events] == [(e.kind, e.text) for e in before.events]
     np.testing.assert_allclose([e.time for e in after.events], [e.time for e in before.events], atol=5e-4)
+    for name in ("person", "start_utc", "references", "demographics", "synthetic"):
+        assert getattr(after, name) == getattr(before, name), name
+    assert after.provenance.dropped == ()
+
+
+def test_kinds_that_names_do_not_say_come_back(tmp_path: Path) -> None:
+    ours.write(Recording("x", (Signal("a b", "force", "a.u.", 50.0, np.ones(50)),)), tmp_path / "x.hea")
+    assert [(s.name, s.kind) for s in read(tmp_path / "x.hea").signals] == [("a b", "force")]
+    many = tuple(Reference("glucose", 90.0 + i, "mg/dL", time=float(i)) for i in range(2000))
+    left = ours.write(
+        Recording("x", (Signal("a", "ppg", "a.u.", 50.0, np.ones(50)),), references=many), tmp_path / "x.hea"
+    )
+    assert [(note.code, note.count) for note in left] == [("left_out", 2000)]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"person": 5, "nothing": 1}', '{"kinds": {"a": "b"}}', '{"references": 5}']
+)
+def test_a_damaged_comment_is_left_out(text: str, tmp_path: Path) -> None:
+    path = record(tmp_path, f"r 1 100 100\nr.dat 16 1 16 0 0 -50 0 II\n# pulsewise {text}\n", dat=RAMP)
+    assert "damaged_comment" in notes(read(path))
 
 
 @pytest.mark.filterwarnings("ignore")

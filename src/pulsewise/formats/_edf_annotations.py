@@ -1,15 +1,19 @@
 """Time-stamped annotations (TALs) of EDF+: the time of each data record, and events.
 
 Source: EDF+ section 2.2. Besides: an annotation `not valid@@NAME` marks a stretch of one signal as missing, for which
-EDF has no value; and the kinds `beat`, `rhythm`, `noise` and `note` are written before the text (`beat: N`).
+EDF has no value; the kinds `beat`, `rhythm`, `noise` and `note` are written before the text (`beat: N`); and reference
+values are annotations (`reference: glucose 98 mg/dL`, `reference of all: …` where they hold for the whole recording).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
-from pulsewise.core.recording import Event
+from pulsewise.core.errors import InputError
+from pulsewise.core.recording import QUANTITIES, Event, Flag, Reference
+from pulsewise.core.units import STORED, convert
 
 NOT_VALID = "not valid@@"
 _TAL = re.compile(rb"([+-]\d+(?:\.\d*)?)(?:\x15(\d+(?:\.\d*)?))?\x14")
@@ -42,6 +46,37 @@ def event(time: float, duration: float, text: str) -> Event:
     """An event of the kind written before its text, else a mark."""
     found = _KIND.fullmatch(text)
     return Event(time, found[1], found[2], duration) if found else Event(time, "mark", text, duration)
+
+
+_REFERENCE = re.compile(r"reference( of all)?: (\w+) (\S+) (\S*)(?: (censored_low|censored_high|estimated))?")
+
+
+def of_reference(reference: Reference) -> Event:
+    """A reference value as an annotation.
+
+    >>> of_reference(Reference("glucose", 98.0, "mg/dL", time=3.0)).text
+    'reference: glucose 98.0 mg/dL'
+    """
+    of_all = " of all" if reference.time is None else ""
+    flag = "" if reference.flag == "ok" else f" {reference.flag}"
+    value = re.sub(r"\s", "_", str(reference.value))
+    return Event(reference.time or 0.0, "mark", f"reference{of_all}: {reference.kind} {value} {reference.unit}{flag}")
+
+
+def to_reference(event: Event) -> Reference | None:
+    """The reference value an annotation holds, in its stored unit, or None."""
+    found = _REFERENCE.fullmatch(event.text)
+    if found is None or found[2] not in QUANTITIES:
+        return None
+    kind, flag = found[2], cast(Flag, found[5] or "ok")
+    time = None if found[1] else event.time
+    if kind == "rhythm":
+        return Reference(kind, found[3], found[4], time, flag=flag)
+    try:
+        value = float(convert(float(found[3]), found[4], STORED[kind]))
+    except (ValueError, InputError):
+        return None
+    return Reference(kind, value, STORED[kind], time, flag=flag)
 
 
 def to_tals(events: Sequence[Event]) -> list[bytes]:

@@ -20,6 +20,8 @@ from pulsewise.core.recording import Event, Note, Recording, Signal
 from pulsewise.formats import _edf_annotations as tals
 from pulsewise.formats._frames import first_sample, frame_rate, left_out
 
+SYNTHETIC = "pulsewise_synthetic"
+"""The equipment of simulated recordings, so that they never pass as real ones."""
 RECORD_BYTES = 61_440
 """Most that a data record should have (EDF+ 2.1.3)."""
 
@@ -66,10 +68,12 @@ def write_record(recording: Recording, path: Path) -> tuple[Note, ...]:
         digital[first : first + len(signal.samples)] = np.where(signal.valid, scale.digital(signal.samples), 0)
         columns.append(_bytes(digital, width).reshape(records, size * width))
         scales.append(scale)
-    events = [*recording.events, *_not_valid(signals, sizes, firsts, records)]
+    told = [tals.of_reference(reference) for reference in recording.references]
+    events = [*recording.events, *told, *_not_valid(signals, sizes, firsts, records)]
     annotations = _annotations(events, records, float(duration), width)
     data = np.concatenate([*columns, annotations], axis=1)
-    head = _head(signals, scales, sizes, annotations.shape[1] // width, records, duration, width)
+    who = re.sub(r"[^!-~]", "_", recording.person) or "X", SYNTHETIC if recording.synthetic else "X"
+    head = _head(signals, scales, sizes, annotations.shape[1] // width, records, duration, width, who)
     write_atomic(path, head + data.tobytes())
     return (*notes, *left_out(recording, "EDF"))
 
@@ -154,13 +158,14 @@ def _head(
     records: int,
     duration: str,
     width: int,
+    who: tuple[str, str],
 ) -> bytes:
-    """The whole header; date and time are those EDF+ gives for recordings without."""
+    """The whole header; date and time are those EDF+ gives for recordings without, `who` pseudonym and equipment."""
     name = "EDF" if width == 2 else "BDF"
     count, top = len(signals) + 1, 2 ** (8 * width - 1) - 1
     fixed = (
-        _ascii("X X X X", 80)
-        + _ascii("Startdate X X X X", 80)
+        _ascii(f"{who[0][:60]} X X X", 80)
+        + _ascii(f"Startdate X X X {who[1]}", 80)
         + "01.01.85"
         + "00.00.00"
         + _ascii(str(256 * (count + 1)), 8)

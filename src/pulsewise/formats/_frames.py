@@ -56,7 +56,6 @@ def first_sample(signal: Signal, notes: list[Note]) -> int:
 def left_out(recording: Recording, format_: str) -> list[Note]:
     """Notes on what the format has no place for."""
     left = {
-        "references": len(recording.references),
         "start": int(recording.start_utc is not None),
         "demographics": len(recording.demographics),
         "conditions": len(recording.conditions),

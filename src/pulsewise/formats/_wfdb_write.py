@@ -2,14 +2,17 @@
 
 Where all signals lie on the grids of converters of at most 16 bits they go out as format 16 and come back as they
 were; else all go out as format 32, a signal without a grid in steps of 2^-30 of its greatest value, finer than float32
-near it. What WFDB has no place for is said in notes: references, the date (it has no zone), facts about the person.
+near it.
+
+What WFDB has no fields for stands in a comment line that begins with `pulsewise`.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +20,14 @@ from numpy.typing import NDArray
 
 from pulsewise.core.disk import write_set
 from pulsewise.core.errors import InputError, UsageError
-from pulsewise.core.recording import Note, Recording, Signal
+from pulsewise.core.limits import HEADER_BYTES
+from pulsewise.core.recording import Note, Recording, Signal, to_parts
 from pulsewise.formats import _wfdb_annotations as marks
-from pulsewise.formats._frames import first_sample, frame_rate, left_out
+from pulsewise.formats._channel import kind_of
+from pulsewise.formats._frames import first_sample, frame_rate
 
+SAID = "pulsewise "
+"""How the comment line begins."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -61,9 +68,25 @@ def write_record(recording: Recording, path: Path) -> tuple[Note, ...]:
     if recording.events or beside.exists():  # never the marks of another recording
         fastest = max(signal.rate for signal in signals)
         files[beside] = marks.to_bytes(recording.events, fastest * math.ceil(1000 / fastest))
-    files[path] = f"{name} {len(signals)} {_number(frame)} {frames}\n{''.join(lines)}".encode()
+    head = f"{name} {len(signals)} {_number(frame)} {frames}\n{''.join(lines)}".encode()
+    said = comment(recording)
+    if len(head) + len(said) > HEADER_BYTES:
+        said = comment(replace(recording, references=()))
+        notes.append(Note("left_out", "too many references for a WFDB header; not written", len(recording.references)))
+    files[path] = head + said
     write_set(files)
-    return (*notes, *left_out(recording, "WFDB"))
+    return tuple(notes)
+
+
+def comment(recording: Recording) -> bytes:
+    """What WFDB has no fields for as one comment line, which our reader takes back."""
+    plain, _ = to_parts(replace(recording, signals=(), events=()))
+    del plain["signals"], plain["events"], plain["provenance"], plain["id"]
+    plain = {key: value for key, value in plain.items() if value}
+    kinds = {s.name: s.kind for s in recording.signals if s.kind != kind_of(s.name, s.unit, s.rate)}
+    if kinds:
+        plain["kinds"] = kinds
+    return f"# {SAID}{json.dumps(plain, sort_keys=True)}\n".encode() if plain else b""
 
 
 def _grid(signal: Signal) -> Grid:

@@ -24,9 +24,10 @@ from pulsewise.core.windows import Windows
 from pulsewise.formats import _edf_annotations as tals
 from pulsewise.formats import _edf_header as header
 from pulsewise.formats._channel import channel, check_channel, start_utc, wanted
-from pulsewise.formats._edf_write import write_record
+from pulsewise.formats._edf_write import SYNTHETIC, write_record
 
 SUFFIX = ".edf"
+ALSO_WRITES = (".bdf",)
 MISSING_RECORDS_S = 24 * 3600.0
 """Gaps and missing ends longer than this are filled with invalid samples only where a tenth of the time is there."""
 
@@ -56,12 +57,14 @@ def read(path: Path, options: ReadOptions) -> list[Recording | Windows]:
     ordinary = [signal for signal in head.signals if not signal.annotations and signal.samples]
     check_channel([signal.name for signal in ordinary], options, path.name)
     events, invalid = _split(events)
+    references = [found for event in events if (found := tals.to_reference(event)) is not None]
+    events = [event for event in events if tals.to_reference(event) is None]
     signals = [
         _signal(line, head, data, there, starts, invalid, options, notes)
         for line in ordinary
         if wanted(line.name, options)
     ]
-    if not signals and not events:
+    if not signals and not events and not references:
         raise InputError("empty_recording", "the file has no samples and no annotations", where=path.name)
     dropped, demographics = _person(head, options)
     start = _start(head, options, notes, path.name)
@@ -72,6 +75,8 @@ def read(path: Path, options: ReadOptions) -> list[Recording | Windows]:
         start_utc=start,
         zone=options.zone or "" if start else "",
         events=tuple(events),
+        references=tuple(references),
+        synthetic=head.recording.endswith(SYNTHETIC),
         demographics=demographics,
         provenance=Provenance(
             format="edf",
@@ -231,8 +236,8 @@ def _pseudonym(head: header.Head) -> str:
 
 def _person(head: header.Head, options: ReadOptions) -> tuple[tuple[str, ...], dict[str, float | str]]:
     """The fields left out, and sex and age where names may be kept."""
-    fields = (("patient field", head.patient), ("recording field", head.recording))
-    dropped = tuple(name for name, text in fields if not _UNKNOWN.fullmatch(text.removeprefix("Startdate")))
+    plain = (("patient field", head.patient), ("recording field", head.recording.removesuffix(SYNTHETIC)))
+    dropped = tuple(name for name, text in plain if not _UNKNOWN.fullmatch(text.removeprefix("Startdate")))
     found: dict[str, float | str] = {}
     parts = head.patient.split()
     if options.keep_ids and head.kind and len(parts) >= 3:

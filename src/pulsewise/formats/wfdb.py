@@ -11,23 +11,26 @@ leading and trailing gaps of long records are not stored (`Signal.start` says wh
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from pulsewise.core import isolate
+from pulsewise.core import isolate, units
 from pulsewise.core.disk import sha256
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_address
 from pulsewise.core.plugin import Match, ReadOptions
-from pulsewise.core.recording import Event, Note, Provenance, Recording
+from pulsewise.core.recording import KINDS, QUANTITIES, Event, Note, Provenance, Recording, from_parts
 from pulsewise.core.windows import Windows
 from pulsewise.formats import _wfdb_annotations as marks
 from pulsewise.formats import _wfdb_header as header
 from pulsewise.formats import _wfdb_record as record
 from pulsewise.formats._channel import channel, check_channel, start_utc, wanted
-from pulsewise.formats._wfdb_write import write_record
+from pulsewise.formats._wfdb_write import SAID, write_record
 
 SUFFIX = ".hea"
 PRELOAD = ("soundfile",)
@@ -91,6 +94,9 @@ def _recording(path: Path, options: ReadOptions, whole: record.Whole) -> Recordi
     notes = list(whole.notes)
     if options.strict:
         _refuse(notes, path.name)
+    said = _said(top, notes)
+    kinds = said.pop("kinds", {})
+    options = replace(options, columns={**kinds, **options.columns})
     signals = tuple(
         channel(
             track.name,
@@ -109,7 +115,8 @@ def _recording(path: Path, options: ReadOptions, whole: record.Whole) -> Recordi
     if options.rate and top.rate_source == "header" and options.rate != top.rate:
         notes.append(Note("rate_kept", f"the header says {top.rate:g} Hz; the rate given was not used"))
     start = _start(top, options, notes)
-    demographics, dropped = _comments(top.comments, options)
+    others = tuple(line for line in top.comments if not line.startswith(SAID))
+    demographics, dropped = _comments(others, options)
     duration = max((s.start + s.duration for s in signals), default=0.0)
     events, event_notes, text_dropped = _events(path, top, duration, options)
     provenance = Provenance(
@@ -121,16 +128,50 @@ def _recording(path: Path, options: ReadOptions, whole: record.Whole) -> Recordi
         integrity=whole.integrity,
         why="a WFDB record line",
     )
-    return Recording(
+    own = Recording(
         id=path.stem,
         signals=signals,
-        person=options.person or "",
         start_utc=start,
         zone=options.zone or "" if start else "",
         events=tuple(events),
         demographics=demographics,
         provenance=provenance,
     )
+    if options.person:
+        said["person"] = options.person
+    return replace(own, **said)
+
+
+def _said(top: header.Header, notes: list[Note]) -> dict[str, Any]:
+    """What our writer put into a comment line, as fields of a recording (and `kinds` of signals)."""
+    line = next((line.removeprefix(SAID) for line in top.comments if line.startswith(SAID)), None)
+    if line is None:
+        return {}
+    try:
+        plain = json.loads(line)
+        kinds = plain.pop("kinds", {})
+        blank = {
+            "id": "",
+            "start_utc": None,
+            "references": (),
+            "events": (),
+            "signals": (),
+            "provenance": _NO_PROVENANCE,
+        }
+        told = from_parts({**blank, **plain}, [])
+        for reference in told.references:
+            units.unit(reference.unit)
+            if reference.kind not in QUANTITIES or not isinstance(reference.value, int | float | str):
+                raise ValueError("not a reference")
+        if not all(kind in KINDS for kind in kinds.values()):
+            raise ValueError("not a kind")
+        return {**{key: getattr(told, key) for key in plain}, "kinds": kinds}
+    except (InputError, ValueError, TypeError, AttributeError, RecursionError):
+        notes.append(Note("damaged_comment", "the comment pulsewise wrote is damaged and was left out"))
+        return {}
+
+
+_NO_PROVENANCE: dict[str, Any] = {"format": "wfdb", "notes": (), "dropped": ()}
 
 
 def _refuse(notes: Iterable[Note], where: str) -> None:

@@ -1,0 +1,83 @@
+"""Write recordings in another format: CSV, NPZ, WFDB, EDF, …"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pulsewise.cli._options import (
+    Channel,
+    Columns,
+    DateFormat,
+    DryRun,
+    Json,
+    Kind,
+    Overwrite,
+    Person,
+    Rate,
+    Strict,
+    Unit,
+    Zone,
+    read_options,
+)
+
+PANEL = "Data"
+
+
+def convert(
+    source: Annotated[list[Path], typer.Argument(help="Files or folders in any format.", metavar="SOURCE")],
+    out: Annotated[Path, typer.Argument(help="File to write, or a folder (then give --to).", metavar="OUT")],
+    to: Annotated[str | None, typer.Option("--to", metavar="FORMAT", help="Format; else by the ending of OUT.")] = None,
+    rate: Rate = None,
+    kind: Kind = None,
+    channel: Channel = None,
+    column: Columns = None,
+    unit: Unit = None,
+    person: Person = None,
+    zone: Zone = None,
+    date_format: DateFormat = None,
+    strict: Strict = False,
+    keep_ids: Annotated[bool, typer.Option("--keep-ids", help="Keep names, ages and sexes of headers.")] = False,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Read recordings and write them in another format, each whole or not at all.
+
+    One recording goes to a file, whose ending says the format; several go to a folder, named by pseudonyms unless
+    --keep-ids is given. What was repaired, doubted or has no place in the new format is said.
+
+    Examples: pulsewise convert 100.hea 100.edf; pulsewise convert recordings/ out/ --to npz
+    """
+    from dataclasses import replace
+
+    from pulsewise.cli import _output
+    from pulsewise.data.convert import convert as run
+    from pulsewise.data.open import expand
+
+    options = replace(
+        read_options(rate, kind, channel, column, unit, person, zone, date_format, strict), keep_ids=keep_ids
+    )
+    files = expand(source)
+    with _output.progress("convert", len(files)) as advance:
+        done = run(files, out, to=to, options=options, overwrite=overwrite, dry_run=dry_run, progress=advance)
+    rows = [
+        {
+            "source": one.source,
+            "read_as": one.read_as,
+            "written_as": one.written_as,
+            "recording": one.recording,
+            "files": [file.as_posix() for file in one.files],
+            "notes": [str(note) for note in one.notes],
+        }
+        for one in done
+    ]
+    if json:
+        _output.emit("convert", {"written": not dry_run, "recordings": rows})
+        return
+    _output.table(rows, ("source", "read_as", "written_as", "files"), title="Would be written" if dry_run else "")
+    for row in rows:
+        for note in row["notes"]:
+            _output.say(f"{row['source']}: {note}")
