@@ -15,6 +15,15 @@ from pulsewise.simulate import PRESETS, Confounders, cohort, pressure
 from pulsewise.simulate.presets import reachable
 from pulsewise.simulate.waves import UNITS
 
+GOLDEN = {
+    "age": [43.5, 43.5, 55.4, 55.4],
+    "sbp": [150.151904, 133.550427, 110.27635, 103.966876],
+    "glucose": [110.747573, 110.651621, 95.4281437, 95.3960369],
+    "m": [0.686147131, 2.17634917, -0.530075907, 0.526946895],
+    "heart_rate": [72.1178144, 73.8841142, 72.3793334, 72.9171825],
+}
+SAMPLES = [111202, 110284, 110771, 113529, 110485, 116036, 111678, 110439]
+
 
 def column(table: pa.Table, name: str) -> np.ndarray:
     return table[name].to_numpy(zero_copy_only=False)
@@ -74,35 +83,35 @@ def test_changing_one_effect_does_not_reshuffle_the_others() -> None:
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 3.0])
 def test_an_ideal_estimator_of_the_shape_reaches_the_correlation_on_the_card(beta: float) -> None:
     preset = replace(PRESETS["track_weak"], beta_w=beta, beta_p=beta, tau=0.0)
-    made = cohort(preset, people=60, sessions=10, windows=10, waveforms=False)
+    made = cohort(preset, people=60, sessions=8, windows=10, waveforms=False)
     rho = reachable(beta)
     assert made.card["expected"]["within_person_r"] == pytest.approx(rho)
-    # 6000 windows; deviations of one night session share their shift, so the error is a little above 1/sqrt(n)
-    assert within(made.truth, "m", "deviation") == pytest.approx(rho, abs=0.03)
-    assert -within(made.truth, "transit_ms", "deviation") == pytest.approx(rho, abs=0.03)
+    # 4800 windows; deviations of one night session share their shift, so the error is about 1/sqrt(n)
+    assert within(made.truth, "m", "deviation") == pytest.approx(rho, abs=0.045)
+    assert -within(made.truth, "transit_ms", "deviation") == pytest.approx(rho, abs=0.045)
     cuff = replace(preset.measurement, cuff_offset_sd=0.0)
-    against = cohort(replace(preset, measurement=cuff), people=60, sessions=10, windows=10, waveforms=False)
+    against = cohort(replace(preset, measurement=cuff), people=60, sessions=8, windows=10, waveforms=False)
     expected = against.card["expected"]["within_person_r_against_cuff"]
-    assert within(against.truth, "m", "sbp_cuff") == pytest.approx(expected, abs=0.03)
+    assert within(against.truth, "m", "sbp_cuff") == pytest.approx(expected, abs=0.045)
 
 
 def test_deviations_have_the_stated_mean_and_spread() -> None:
-    made = cohort("null", people=80, sessions=20, windows=10, waveforms=False)
+    made = cohort("null", people=100, sessions=8, windows=10, waveforms=False)
     deviation = column(made.truth, "deviation")
-    assert deviation.mean() == pytest.approx(0, abs=0.4)
+    assert deviation.mean() == pytest.approx(0, abs=0.6)
     assert deviation.std() == pytest.approx(pressure.SD_DEVIATION, rel=0.04)
-    baseline = column(cohort("null", people=400, sessions=1, windows=1, waveforms=False).truth, "sbp_baseline")
-    assert baseline.mean() == pytest.approx(118, abs=2) and baseline.std() == pytest.approx(12, rel=0.1)
+    baseline = column(cohort("null", people=150, sessions=1, windows=1, waveforms=False).truth, "sbp_baseline")
+    assert baseline.mean() == pytest.approx(118, abs=3) and baseline.std() == pytest.approx(12, rel=0.15)
 
 
 def test_null_has_no_path_from_pressure_to_shape() -> None:
-    made = cohort("null", people=300, sessions=1, windows=4, waveforms=False)
+    made = cohort("null", people=200, sessions=1, windows=4, waveforms=False)
     sbp = column(made.truth, "sbp")
     for name in ("m", "contact", "transit_ms", "heart_rate_set", "pulse_amplitude", "temperature", "stiffness", "age"):
         r = np.corrcoef(sbp, column(made.truth, name))[0, 1]
-        assert abs(r) < 3.5 / np.sqrt(300), name
+        assert abs(r) < 3.5 / np.sqrt(200), name
     strong = cohort(
-        replace(PRESETS["null"], kappa_pressure=5.0), people=300, sessions=1, windows=1, duration_s=2.0, rate=4.0
+        replace(PRESETS["null"], kappa_pressure=5.0), people=200, sessions=1, windows=1, duration_s=2.0, rate=4.0
     )
     assert np.corrcoef(column(strong.truth, "sbp_baseline"), column(strong.truth, "age"))[0, 1] > 0.2
 
@@ -184,3 +193,29 @@ def test_bad_calls_are_refused() -> None:
             cohort("null", **wrong)
     with pytest.raises(InputError, match="sampling rate"):
         cohort("null", rate=-1.0)
+
+
+def test_the_generator_gives_what_it_gave() -> None:
+    # raise cohort.VERSION when this has to change
+    made = cohort("null", people=2, sessions=1, windows=2, seed=7)
+    truth = made.truth.select(["age", "sbp", "glucose", "m", "heart_rate"]).to_pydict()
+    for name, values in GOLDEN.items():
+        assert truth[name] == pytest.approx(values, rel=1e-6), name
+    ppg = made.recordings[0].signal("ppg").samples
+    assert ppg[::160] == pytest.approx(np.array(SAMPLES), abs=1.0)
+
+
+def test_resolution_and_hum_of_the_sensor() -> None:
+    how = replace(PRESETS["null"].measurement, bits=10, hum=0.5, hum_hz=60.0)
+    samples = cohort(replace(PRESETS["null"], measurement=how), people=1, sessions=1, rate=250.0).recordings[0]
+    ppg = samples.signal("ppg").samples
+    assert np.array_equal(ppg % 256, np.zeros(len(ppg)))
+    power = np.abs(np.fft.rfft(ppg - ppg.mean())) ** 2
+    frequency = np.fft.rfftfreq(len(ppg), 1 / 250)
+    assert frequency[frequency > 30][np.argmax(power[frequency > 30])] == pytest.approx(60.0, abs=0.05)
+
+
+def test_cuffs_may_prefer_zero() -> None:
+    how = replace(PRESETS["null"].measurement, digit_zero=0.5)
+    made = cohort(replace(PRESETS["null"], measurement=how), people=30, waveforms=False)
+    assert np.mean(column(made.truth, "sbp_cuff") % 10 == 0) == pytest.approx(0.55, abs=0.06)

@@ -138,11 +138,11 @@ def pulse_shape(
     m = 4.0 * np.tanh(m / 4.0) + 0.25 * m  # keeps the order of m, bounds the shape
     zero = np.zeros(count)
     height = PPG_HEIGHT * np.exp(
-        np.stack([zero, 0.12 * u[0] + 0.09 * m, 0.25 * u[1] - 0.05 * m - 0.10 * contact], axis=1)
+        np.stack([zero, 0.12 * u[0] + 0.09 * m, 0.25 * u[1] - 0.05 * m - 0.14 * contact], axis=1)
     )
     centre = PPG_CENTRE + np.stack([zero, 0.008 * u[2] - 0.006 * m, 0.018 * u[3] + 0.004 * contact], axis=1)
     width = PPG_WIDTH * np.exp(
-        np.stack([0.07 * u[4] + 0.025 * contact, np.full(count, 0.10 * u[5]), zero], axis=1) + smooth[:, None]
+        np.stack([0.07 * u[4] + 0.04 * contact, np.full(count, 0.10 * u[5]), zero], axis=1) + smooth[:, None]
     )
     return PulseShape(centre, width, height)
 

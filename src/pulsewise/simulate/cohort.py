@@ -26,7 +26,7 @@ from pulsewise.simulate.presets import PRESETS, Preset, attenuated, preset_named
 from pulsewise.simulate.streams import stream
 from pulsewise.simulate.waves import RATES, UNITS, Heart, heart, wave
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same seed gives other people."""
 FIRST_DAY = datetime(2026, 1, 5, tzinfo=UTC)
 

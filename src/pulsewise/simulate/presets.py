@@ -68,7 +68,9 @@ class Measurement:
     wander : float
         Baseline wander, in pulse amplitudes.
     hum : float
-        Mains hum (50 Hz where the rate allows, else its alias), in pulse amplitudes.
+        Mains hum, in pulse amplitudes; at a low rate it is seen as its alias.
+    hum_hz : float
+        50 or 60.
     motion : float
         Motion noise present all the time, in pulse amplitudes.
     bits : int
@@ -82,6 +84,7 @@ class Measurement:
     noise: float = 0.01
     wander: float = 0.15
     hum: float = 0.0
+    hum_hz: float = 50.0
     motion: float = 0.0
     bits: int = 18
 

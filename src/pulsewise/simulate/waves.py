@@ -120,7 +120,7 @@ def _ppg(
     pulse = beats.ppg(times, it.foot, interval, it.train.amplitude, it.shape) * (1.0 + 0.05 * breath)
     hum = how.hum * (3.0 if who.person["site"] == "site-b" else 1.0)
     other = how.wander * (0.6 * breath + wander(times, rng)) + how.noise * rng.normal(size=len(times))
-    other = other + hum * np.sin(2 * np.pi * 50.0 * times + rng.uniform(0, 2 * np.pi))
+    other = other + hum * np.sin(2 * np.pi * how.hum_hz * times + rng.uniform(0, 2 * np.pi))
     other = other + who.window["motion"][session][window] * motion(plan, who, session, times)[0]
     counts = LEVEL + PULSE * (amplitude * pulse + other)
     step = 2.0 ** (18 - how.bits)
