@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pulsewise.core.errors import PulsewiseError
 from pulsewise.core.recording import Recording, Signal
-from pulsewise.data.window import Config, cut, cut_counted
+from pulsewise.data.window import Config, beats_of, cut, cut_counted
 
 
 def recording(samples: np.ndarray, rate: float = 10.0, valid: np.ndarray | None = None, **more) -> Recording:
@@ -131,7 +131,93 @@ def test_without_a_date_or_a_zone_no_hour_is_invented() -> None:
     assert caught.value.code == "local_time"
 
 
-@pytest.mark.parametrize("bad", [{"channels": ()}, {"channels": ("a", "a")}, {"length_s": 0}, {"step_s": -1.0}])
+def pulses(bpm: float, duration_s: float, rate: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A pulse wave with irregular beats, and the times of its peaks."""
+    random = np.random.default_rng(seed)
+    beats = 0.6 + np.cumsum(60 / bpm * (1 + 0.04 * random.normal(size=round(duration_s * bpm / 60))))
+    beats = beats[beats < duration_s - 0.3]
+    t = np.arange(round(duration_s * rate)) / rate
+    width = 0.11 * min(1.0, 75 / bpm)
+    wave = np.exp(-0.5 * ((t[:, None] - beats) / width) ** 2).sum(axis=1)
+    wave += 0.35 * np.exp(-0.5 * ((t[:, None] - beats - 2.4 * width) / (1.3 * width)) ** 2).sum(axis=1)
+    return wave + 0.01 * random.normal(size=len(t)), beats
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(45, 150), st.integers(0, 4), st.sampled_from([50.0, 125.0]))
+def test_beat_index_and_time_stay_true_whatever_is_left_out(seed: int, bpm: int, holes: int, rate: float) -> None:
+    wave, truth = pulses(bpm, 60, rate, seed)
+    random = np.random.default_rng(seed + 1)
+    valid = np.ones(len(wave), dtype=bool)
+    for _ in range(holes):
+        a = int(random.integers(0, len(wave)))
+        valid[a : a + int(rate * random.uniform(0.1, 3))] = False
+    burst = int(random.integers(0, len(wave) - int(4 * rate)))
+    wave[burst : burst + int(4 * rate)] += random.normal(size=int(4 * rate))
+    wave -= wave.mean()
+    config = Config(length_s=1, centre="beat", template_min=0.85)
+    made, dropped = cut_counted(recording(wave, rate, valid, start=3.0), config)
+    beats = beats_of(recording(wave, rate, valid, start=3.0), config)
+    index = np.concatenate([made.columns["beat_index"], dropped.beat_index])
+    assert np.array_equal(np.sort(index), np.arange(len(beats)))  # every beat is kept or counted, once
+    assert np.array_equal(made.columns["window"], made.columns["beat_index"])
+    half = (made.length // 2) / rate
+    assert np.abs(made.columns["start"] + half - beats[made.columns["beat_index"]]).max(initial=0) <= 0.5 / rate + 1e-9
+    first = np.rint((made.columns["start"] - 3) * rate).astype(int)
+    for i, a in enumerate(first.tolist()):  # the samples are those of that beat, and of no gap
+        assert valid[a : a + made.length].all()
+        piece = wave[a : a + made.length].astype(np.float32)
+        assert np.allclose(made.samples[i, 0], (piece - piece.mean()) / piece.std(), atol=1e-4)
+    calm = (made.columns["start"] + half - 3 < burst / rate - 1) | (made.columns["start"] + half - 3 > burst / rate + 5)
+    distance = np.abs(truth[None, :] + 3 - (made.columns["start"] + half)[calm, None]).min(axis=1)
+    assert (distance < 0.08).mean() > 0.95
+    assert set(dropped.reason.tolist()) <= {"gap", "edge", "template"}
+    assert (made.columns["similarity"] >= 0.85).all()
+
+
+def test_a_beat_that_looks_like_no_other_is_left_out() -> None:
+    wave, truth = pulses(60, 60, 100, 3)
+    odd = truth[20]
+    t = np.arange(len(wave)) / 100
+    wave[np.abs(t - odd) < 0.5] += 0.5 * np.sin(2 * np.pi * 9 * t[np.abs(t - odd) < 0.5])
+    config = Config(length_s=1, centre="beat", template_min=0.85)
+    made, dropped = cut_counted(recording(wave, 100), config)
+    at = dropped.start[dropped.reason == "template"] + 0.5
+    assert len(at) >= 1
+    assert (np.abs(at - odd) < 0.6).all()
+    everything, _ = cut_counted(recording(wave, 100), Config(length_s=1, centre="beat"))
+    assert len(everything) == len(made) + len(at)
+
+
+def test_beats_at_the_ends_are_counted_as_such() -> None:
+    wave, truth = pulses(75, 30, 100, 5)
+    made, dropped = cut_counted(recording(wave, 100), Config(length_s=4, centre="beat"))
+    expected = int(np.sum((truth < 2) | (truth > 28)))
+    assert dropped.counts() == {"edge": expected}
+    assert made.columns["beat_index"][0] == np.sum(truth < 2)
+
+
+def test_windows_around_beats_need_a_heart() -> None:
+    resp = Recording("r", (Signal("b", "resp", "a.u.", 50, np.sin(np.arange(900) / 9)),))
+    with pytest.raises(PulsewiseError) as caught:
+        cut(resp, Config(("resp",), length_s=1, centre="beat"))
+    assert caught.value.code == "modality"
+    made, dropped = cut_counted(recording(np.zeros(900), 50), Config(length_s=1, centre="beat"))
+    assert (len(made), len(dropped.reason)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"centre": "beat", "step_s": 1.0},
+        {"template_min": 0.5},
+        {"centre": "beat", "template_min": 1.0},
+        {"channels": ()},
+        {"channels": ("a", "a")},
+        {"length_s": 0},
+        {"step_s": -1.0},
+    ],
+)
 def test_an_impossible_config_is_refused(bad: dict) -> None:
     with pytest.raises(ValueError, match=r"."):
         Config(**bad)

@@ -19,6 +19,8 @@ REASONS: dict[str, str] = {
     "wrong_modality": "the signal is not of the kind the model was made for",
     "low_quality": "signal quality is below the model's threshold",
     "few_beats": "too few beats were found",
+    "edge": "the beat is too near the start or end of the recording",
+    "template": "the beat does not look like the recording's other beats",
     "outside_domain": "the recording differs from what the model was trained on",
     "untrained": "the model was never trained",
     "no_interval": "too few people to state an interval",

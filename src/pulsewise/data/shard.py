@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -71,16 +72,17 @@ def decode(values: NDArray[Any], scale: NDArray[np.float32], offset: NDArray[np.
 def write(path: Path, windows: Windows, origin: Mapping[str, Any], width: Width = "auto") -> dict[str, Any]:
     """Write the windows of one recording, whole or not at all; the same windows give the same bytes.
 
-    Returns what a reader can hold the file against: `bytes`, `sha256`, `windows`, `rate`, `channels`, `length`.
+    Returns the file's line in the manifest, which a reader holds it against: `bytes`, `sha256`, `windows`,
+    `rate`, `channels`, `length`, the names of the `columns`, and in `layout` where the samples begin.
     """
     clash = set(RESERVED) & set(windows.columns)
     if clash:
         raise InputError("shape", f"columns may not be named {', '.join(sorted(clash))}")
     values, scale, offset = encode(windows.samples, width)
-    arrays: dict[str, pa.Array] = {
-        "samples": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1]),
+    arrays: dict[str, pa.Array] = {  # in this order: what a random read needs lies at the start
         "scale": pa.array(scale),
         "offset": pa.array(offset),
+        "samples": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1]),
     }
     for name in sorted(windows.columns):
         column = windows.columns[name]
@@ -94,63 +96,95 @@ def write(path: Path, windows: Windows, origin: Mapping[str, Any], width: Width 
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, schema) as file:
         file.write_batch(pa.record_batch(list(arrays.values()), schema=schema))
-    content = sink.getvalue().to_pybytes()
-    write_atomic(path, content)
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "windows": len(windows), **form}
+    content = sink.getvalue()
+    write_atomic(path, content.to_pybytes())
+    return {
+        "bytes": content.size,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "windows": len(windows),
+        "columns": sorted(windows.columns),
+        "layout": {"type": values.dtype.name, **_layout(content)},
+        **form,
+    }
+
+
+def _layout(content: pa.Buffer) -> dict[str, int]:
+    """Where in the file the values of the reserved columns begin, in bytes."""
+    batch = pa.ipc.open_file(content).get_batch(0)
+    arrays = {name: batch.column(name) for name in RESERVED}
+    arrays["samples"] = arrays["samples"].values
+    return {name: array.buffers()[1].address - content.address for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A mapped file: `values` (N, C * T) and the scales are views of the file, nothing is read until used."""
+    """A mapped file: `values` (N, C * T), `scale` and `offset` (N,) are views of it; nothing is read until used."""
 
     values: NDArray[Any]
     scale: NDArray[np.float32]
     offset: NDArray[np.float32]
-    batch: pa.RecordBatch
-
-    def column(self, name: str) -> NDArray[Any] | None:
-        """One column, None where this recording does not have it."""
-        index = self.batch.schema.get_field_index(name)
-        if index < 0:
-            return None
-        column = self.batch.column(index)
-        if pa.types.is_string(column.type):
-            return np.array(column.to_pylist(), dtype=str)
-        return np.asarray(column.to_numpy(zero_copy_only=False))
-
-    @property
-    def names(self) -> list[str]:
-        """Columns of the windows, without the samples."""
-        return [name for name in self.batch.schema.names if name not in RESERVED]
 
 
 def open_(path: Path, entry: Mapping[str, Any]) -> Shard:
-    """Map one shard and hold it against its line of the manifest; `artifact_invalid` where it is not that file.
+    """Map one shard where its line of the manifest says the values lie; `artifact_invalid` where they cannot.
 
-    The file is closed again at once: only the mapping stays, so that the number of shards is not limited by
-    the number of open files.
+    Nothing is parsed or read, so that opening costs microseconds. The file is closed again at once: only the
+    mapping stays, and the number of shards is not limited by the number of open files.
     """
-    try:
-        if path.stat().st_size != entry["bytes"]:
-            raise damaged(f"a shard has {path.stat().st_size} bytes instead of {entry['bytes']}")
+    with _faults():
+        count, width = entry["windows"], len(entry["channels"]) * entry["length"]
+        kind = np.dtype({"int16": "<i2", "float32": "<f4"}[entry["layout"]["type"]])
         with pa.memory_map(str(path)) as source:
-            file = pa.ipc.open_file(source)
-            meta = json.loads((file.schema.metadata or {}).get(b"pulsewise", b"{}"))
-            check_version(meta, "a shard")
-            batch = file.get_batch(0)
-        for name in batch.schema.names:
-            batch.column(batch.schema.get_field_index(name)).validate(full=name != "samples")
-        samples = batch.column("samples")
-        if meta["key"] != entry["key"] or len(batch) != entry["windows"]:
-            raise damaged("a shard is not the one the manifest lists")
-        width = len(entry["channels"]) * entry["length"]
-        if samples.type.list_size != width or any(batch.column(n).null_count for n in RESERVED):
-            raise damaged("a shard's windows have another length than the manifest says")
-        values = samples.values.to_numpy(zero_copy_only=True).reshape(-1, width)
-        scale, offset = (batch.column(n).to_numpy(zero_copy_only=True) for n in ("scale", "offset"))
-        if values.dtype not in (np.int16, np.float32) or len(values) != len(batch):
-            raise damaged("a shard's samples are of another type")
-        return Shard(values, scale, offset, batch)
+            _check_size(source.size(), entry)
+            values = _view(source, entry["layout"]["samples"], kind, count * width).reshape(count, width)
+            scale = _view(source, entry["layout"]["scale"], np.dtype(np.float32), count)
+            offset = _view(source, entry["layout"]["offset"], np.dtype(np.float32), count)
+        return Shard(values, scale, offset)
+
+
+def _view(source: pa.MemoryMappedFile, start: int, kind: np.dtype[Any], count: int) -> NDArray[Any]:
+    source.seek(start)
+    return np.frombuffer(source.read_buffer(count * kind.itemsize), dtype=kind, count=count)
+
+
+def _check_size(size: int, entry: Mapping[str, Any]) -> None:
+    if size != entry["bytes"]:
+        raise damaged(f"a shard has {size} bytes instead of {entry['bytes']}")
+
+
+def columns(path: Path, entry: Mapping[str, Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Columns of one shard, those of the names that it has; raises as `open_`."""
+    with _faults():
+        batch = _batch(path, entry)
+        found: dict[str, NDArray[Any]] = {}
+        for name in names:
+            index = batch.schema.get_field_index(name)
+            if index >= 0:
+                column = batch.column(index)
+                column.validate(full=True)
+                text = pa.types.is_string(column.type)
+                found[name] = np.array(column.to_pylist(), dtype=str) if text else column.to_numpy(zero_copy_only=False)
+        return found
+
+
+def _batch(path: Path, entry: Mapping[str, Any]) -> pa.RecordBatch:
+    with pa.memory_map(str(path)) as source:
+        _check_size(source.size(), entry)
+        file = pa.ipc.open_file(source)
+        meta = json.loads((file.schema.metadata or {}).get(b"pulsewise", b"{}"))
+        check_version(meta, "a shard")
+        batch = file.get_batch(0)
+    if meta["key"] != entry["key"] or len(batch) != entry["windows"]:
+        raise damaged("a shard is not the one the manifest lists")
+    return batch
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise damaged("a shard that the manifest lists is missing") from None
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(f"a shard cannot be read ({type(error).__name__})") from error
 

@@ -91,28 +91,31 @@ class Store:
     @property
     def names(self) -> list[str]:
         """Names of all columns, sorted."""
-        return sorted({name for i in range(len(self._entries)) for name in self._shard(i).names})
+        return sorted({name for entry in self._entries for name in entry["columns"]})
 
     def column(self, name: str) -> NDArray[Any]:
         """One column for all windows, shape (N,); NaN, "" or -1 for recordings without it. Kept in memory.
 
         Raises `shape` where no recording has it.
         """
-        if name not in self._columns:
-            parts = [self._shard(i).column(name) for i in range(len(self._entries))]
-            there = next((part for part in parts if part is not None), None)
-            if there is None:
-                raise InputError("shape", f"the store has no column {name!r}", fix=f"it has {', '.join(self.names)}")
-            blank: Any = "" if there.dtype.kind == "U" else -1 if there.dtype.kind == "i" else np.nan
-            sizes = [entry["windows"] for entry in self._entries]
-            self._columns[name] = np.concatenate(
-                [np.full(n, blank) if part is None else part for part, n in zip(parts, sizes, strict=True)]
-            )
-        return self._columns[name]
+        return self.columns([name])[name]
 
     def columns(self, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         """Several columns (all of them by default), each of shape (N,)."""
-        return {name: self.column(name) for name in (self.names if names is None else names)}
+        wanted = self.names if names is None else list(names)
+        missing = [name for name in wanted if name not in self._columns]
+        if unknown := sorted(set(missing) - set(self.names)):
+            raise InputError("shape", f"the store has no column {unknown[0]!r}", fix=f"it has {', '.join(self.names)}")
+        if missing:
+            parts = [shard.columns(self._file(entry), entry, missing) for entry in self._entries]
+            for name in missing:
+                there = next(part[name] for part in parts if name in part)
+                blank: Any = "" if there.dtype.kind == "U" else -1 if there.dtype.kind == "i" else np.nan
+                sizes = [entry["windows"] for entry in self._entries]
+                self._columns[name] = np.concatenate(
+                    [part[name] if name in part else np.full(n, blank) for part, n in zip(parts, sizes, strict=True)]
+                )
+        return {name: self._columns[name] for name in wanted}
 
     def take(self, rows: ArrayLike) -> NDArray[np.float32]:
         """Samples of some windows in the order asked for, shape (n, C, T), float32.
@@ -165,8 +168,6 @@ class Store:
         found = self._open.get(number)
         if found is None:
             entry = self._entries[number]
-            if not self._file(entry).is_file():
-                raise shard.damaged("a shard that the manifest lists is missing")
             found = shard.open_(self._file(entry), entry)
             if len(self._open) >= MAPPED:
                 self._open.pop(next(iter(self._open)))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pulsewise.core.errors import InputError
 from pulsewise.core.recording import Recording
 from pulsewise.core.windows import Windows
+from pulsewise.signals.beats import METHODS, find_beats
 
 DEMOGRAPHICS: dict[str, str] = {
     "age": "f", "sex": "U", "height": "f", "weight": "f", "bmi": "f", "skin_tone": "f",
@@ -37,6 +38,14 @@ class Config:
         Seconds.
     step_s : float, optional
         From the start of one window to the start of the next; the length where not given (no overlap).
+    centre : str
+        `step`: windows follow each other. `beat`: one window centred on each beat of the first PPG or ECG
+        channel, found by `signals.beats.find_beats`.
+    beats : str
+        Method of finding them (`signals.beats.METHODS`).
+    template_min : float
+        With `centre = "beat"`: the mean of all windows is the template, and a window is kept where its cosine
+        with the template is at least this (0.85 in the glucose original); 0 keeps all.
     normalise : str
         Of each window and channel: `zscore` (mean 0, SD 1), `minmax` (0 to 1) or `none`.
     """
@@ -44,6 +53,9 @@ class Config:
     channels: tuple[str, ...] = ("ppg",)
     length_s: float = 10.0
     step_s: float | None = None
+    centre: Literal["step", "beat"] = "step"
+    beats: str = "auto"
+    template_min: float = 0.0
     normalise: Literal["zscore", "minmax", "none"] = "zscore"
 
     def __post_init__(self) -> None:
@@ -51,15 +63,22 @@ class Config:
             raise ValueError(f"channels are different and at least one: {self.channels}")
         if not self.length_s > 0 or (self.step_s is not None and not self.step_s > 0):
             raise ValueError("the length and the step of a window are above 0 s")
+        if self.centre == "beat" and self.step_s is not None:
+            raise ValueError("windows centred on beats have no step")
+        if self.centre == "step" and (self.template_min != 0 or self.beats != "auto"):
+            raise ValueError("template_min and beats belong to centre = 'beat'")
+        if not 0 <= self.template_min < 1:
+            raise ValueError("template_min is a cosine from 0 to below 1")
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """Windows left out: start (s), number and reason of each (`core.estimate.REASONS`), shape (D,)."""
+    """Windows left out: start (s), number, reason (`core.estimate.REASONS`) and beat of each, shape (D,)."""
 
     start: NDArray[np.float64]
     window: NDArray[np.int64]
     reason: NDArray[np.str_]
+    beat_index: NDArray[np.int64]
 
     def counts(self) -> dict[str, int]:
         """How many for each reason, sorted by reason."""
@@ -72,57 +91,127 @@ def cut(recording: Recording, config: Config) -> Windows:
 
 
 def cut_counted(recording: Recording, config: Config) -> tuple[Windows, Dropped]:
-    """Windows of fixed length and step within each stretch without a gap, and those left out.
+    """The windows of a conditioned recording within its stretches without a gap, and those left out.
 
-    A single missing sample is no gap: it is put on the line between its neighbours. The grid of windows
-    begins anew after each gap. A stretch shorter than a window counts as one left out, with the reason
-    `gap`, or `too_short` where it is the whole recording.
+    A single missing sample is no gap: it is put on the line between its neighbours. Of fixed step, the grid of
+    windows begins anew after each gap, and a stretch shorter than a window counts as one left out.
 
     Returns
     -------
     windows : Windows
         N windows with the columns of `Windows`, and `window` (number within the recording, those left out
-        counted), `hour` and `day` (local, where the zone is known, `day` in UTC else), `utc` (seconds since 1970 of the
-        window's start), demographics, `device`, `site` and `condition_<name>`.
+        counted), `hour` and `day` (local, where the zone is known, `day` in UTC else), `utc` (seconds since
+        1970 of the window's start), demographics, `device`, `site`, `condition_<name>`; centred on beats also
+        `similarity` (cosine with the template).
     dropped : Dropped
+        Reasons: `gap`; `too_short` (the whole recording); `edge` (the window of a beat reaches beyond the
+        recording); `template`; `flat` (a constant window cannot be scaled).
 
     Raises `modality` where a channel is missing, `rate` where the channels differ in rate.
     """
-    samples, valid, rate, begin = _grid(recording, config)
-    length = round(config.length_s * rate)
-    step = max(1, round((config.step_s or config.length_s) * rate))
+    grid = _grid(recording, config)
+    length = round(config.length_s * grid.rate)
     if length < 2:
-        raise InputError("length", f"a window of {config.length_s:g} s has {length} samples at {rate:g} Hz")
-    runs = _runs(valid)
-    firsts: list[NDArray[np.int64]] = []
-    short: list[int] = []
-    for a, b in runs.tolist():
-        firsts.append(np.arange(a, b - length + 1, step))
-        if b - a < length:
-            short.append(a)
-    candidates = np.sort(np.concatenate([np.array(short, dtype=np.int64), *firsts]).astype(np.int64))
-    is_short = np.isin(candidates, short)
-    number = np.arange(len(candidates))
-    whole = len(runs) == 1 and len(short) == 1 and bool(valid.all())
-    pieces = np.stack([samples[:, a : a + length] for a in candidates[~is_short]]) if (~is_short).any() else None
-    if pieces is None:
-        pieces = np.zeros((0, len(config.channels), length))
+        raise InputError("length", f"a window of {config.length_s:g} s has {length} samples at {grid.rate:g} Hz")
+    if config.centre == "beat":
+        first, reason, beat = _around_beats(recording, grid, length, config)
+    else:
+        first, reason = _by_step(grid, length, config)
+        beat = np.full(len(first), -1, dtype=np.int64)
+    whole = np.flatnonzero(reason == "")
+    pieces = np.zeros((len(whole), len(config.channels), length))
+    for i, start in enumerate(first[whole].tolist()):
+        pieces[i] = grid.samples[:, start : start + length]
+    columns: dict[str, Any] = {"start": grid.begin + first / grid.rate, "window": np.arange(len(first))}
+    columns["beat_index"] = beat
+    if config.centre == "beat":
+        cosine = _similarity(pieces - grid.level[:, None])
+        if config.template_min:
+            reason[whole[cosine < config.template_min]] = "template"
+        columns["similarity"] = np.full(len(first), np.nan, dtype=np.float32)
+        columns["similarity"][whole] = cosine
     normal, usable = _normalise(pieces, config.normalise)
-    reason = np.where(is_short, "too_short" if whole else "gap", "").astype("<U24")
-    reason[np.flatnonzero(~is_short)[~usable]] = "flat"
+    reason[whole[~usable & (reason[whole] == "")]] = "flat"
     kept = reason == ""
-    start = begin + candidates / rate
-    columns: dict[str, Any] = {"start": start[kept], "window": number[kept]}
-    columns |= _who(recording, int(kept.sum())) | _when(recording, start[kept], length / rate)
-    windows = Windows(normal[usable].astype(np.float32), rate, config.channels, columns, recording.synthetic)
-    return windows, Dropped(start[~kept], number[~kept], reason[~kept])
+    start = columns["start"]
+    dropped = Dropped(start[~kept], columns["window"][~kept], reason[~kept], beat[~kept])
+    columns = {name: column[kept] for name, column in columns.items()}
+    columns |= _who(recording, int(kept.sum())) | _when(recording, columns["start"], length / grid.rate)
+    samples = normal[kept[whole]].astype(np.float32)
+    return Windows(samples, grid.rate, config.channels, columns, recording.synthetic), dropped
 
 
-def _grid(recording: Recording, config: Config) -> tuple[NDArray[np.float64], NDArray[np.bool_], float, float]:
-    """The channels on one time axis: samples (C, T), what is valid in all of them (T,), rate, time of the first.
+@dataclass(frozen=True)
+class _Grid:
+    """Channels on one time axis: samples (C, T), what is valid in all of them (T,), rate, time of the first."""
 
-    Channels that begin at different times are moved by at most half a sample.
-    """
+    samples: NDArray[np.float64]
+    valid: NDArray[np.bool_]
+    rate: float
+    begin: float
+
+    @property
+    def runs(self) -> NDArray[np.int64]:
+        """Stretches without a gap, shape (R, 2): first sample and one past the last."""
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], self.valid, [False])).astype(np.int8)))
+        return edges.reshape(-1, 2).astype(np.int64)
+
+    @property
+    def level(self) -> NDArray[np.float64]:
+        """Mean of the valid samples of each channel, shape (C,)."""
+        return self.samples[:, self.valid].mean(axis=1) if self.valid.any() else np.zeros(len(self.samples))
+
+
+def _by_step(grid: _Grid, length: int, config: Config) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """First sample of every window, and why it is left out ("" where it is not)."""
+    step = max(1, round((config.step_s or config.length_s) * grid.rate))
+    runs = grid.runs
+    firsts = [np.arange(a, max(b - length, a) + 1, step) for a, b in runs.tolist()]
+    short = [np.full(len(f), b - a < length) for f, (a, b) in zip(firsts, runs.tolist(), strict=True)]
+    why = "too_short" if len(runs) == 1 and bool(grid.valid.all()) else "gap"
+    reason = np.where(np.concatenate([np.zeros(0, dtype=bool), *short]), why, "").astype("<U24")
+    return np.concatenate([np.zeros(0, dtype=np.int64), *firsts]), reason
+
+
+def _around_beats(
+    recording: Recording, grid: _Grid, length: int, config: Config
+) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.int64]]:
+    """First sample, reason and number (over the whole recording) of the window of every beat."""
+    found = beats_of(recording, config)
+    if found is None:
+        raise InputError("modality", f"windows centred on beats need a PPG or ECG; {config.channels} came")
+    first = np.rint((found - grid.begin) * grid.rate).astype(np.int64) - length // 2
+    last, count = first + length, len(grid.valid)
+    outside = (first < 0) | (last > count)
+    missing = np.concatenate([[0], np.cumsum(~grid.valid)])
+    broken = missing[last.clip(0, count)] > missing[first.clip(0, count)]
+    reason = np.where(broken, "gap", np.where(outside, "edge", "")).astype("<U24")
+    return first, reason, np.arange(len(first))
+
+
+def beats_of(recording: Recording, config: Config) -> NDArray[np.float64] | None:
+    """Times of the beats (s from the start of the recording) in the first PPG or ECG channel; None without one."""
+    for signal in (recording.signal(name) for name in config.channels):
+        if signal.kind in METHODS:
+            method = config.beats if config.beats in METHODS[signal.kind] else "auto"
+            filled, there = fill_single(signal.samples, signal.valid)
+            found = find_beats(filled, signal.rate, signal.kind, valid=there, method=method)
+            return found.time + signal.start
+    return None
+
+
+def _similarity(pieces: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Cosine of each window (N, C, T) with the mean window, over all channels; 0 where there is no wave."""
+    if not len(pieces):
+        return np.zeros(0, dtype=np.float32)
+    flat = pieces.reshape(len(pieces), -1)
+    template = flat.mean(axis=0)
+    size = np.linalg.norm(flat, axis=1) * np.linalg.norm(template)
+    return np.asarray(flat @ template / np.where(size > 0, size, 1), dtype=np.float32)
+
+
+def _grid(recording: Recording, config: Config) -> _Grid:
+    """The channels on one time axis; those that begin at different times are moved by at most half a sample."""
     signals = [recording.signal(name) for name in config.channels]
     rate = signals[0].rate
     if any(abs(s.rate / rate - 1) > 1e-6 for s in signals):
@@ -136,7 +225,7 @@ def _grid(recording: Recording, config: Config) -> tuple[NDArray[np.float64], ND
     for row, (s, k) in enumerate(zip(signals, skip, strict=True)):
         filled, there = fill_single(s.samples[k : k + count], s.valid[k : k + count])
         samples[row], valid = filled, valid & there
-    return samples, valid, rate, begin
+    return _Grid(samples, valid, rate, begin)
 
 
 def fill_single(
@@ -153,11 +242,6 @@ def fill_single(
         filled[alone] = (filled[alone - 1] + filled[alone + 1]) / 2
         there[alone] = True
     return filled, there
-
-
-def _runs(valid: NDArray[np.bool_]) -> NDArray[np.int64]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], valid, [False])).astype(np.int8)))
-    return edges.reshape(-1, 2).astype(np.int64)
 
 
 def _normalise(pieces: NDArray[np.float64], how: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
