@@ -96,7 +96,7 @@ def evaluate(
         task,
         settings,
         name=recipe.name,
-        model=f"{about['model']} ({about['parameters']:,} parameters)",
+        model=f"{about['model']} ({about['parameters']:,} parameter{'s' if about['parameters'] != 1 else ''})",
         stamps=stamps_of(bundles, store, split),
         flow=flow_of(store, task.quantities),
         split=split_of(store, split, foreign),

@@ -36,14 +36,15 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
     for k, target in enumerate(bundle.task.targets):
         reference = np.asarray(store.column(f"label_{target.quantity}"), dtype=np.float64)
         labelled = np.isfinite(reference[fold.test])
-        rows, estimate = fold.test[labelled], estimates[labelled, k]
+        rows, answer = fold.test[labelled], estimates[labelled, k]
         seen = np.concatenate([fold.train, fold.validation])
         columns = _columns(store, rows, target.quantity)
         values, notes = _controls(_columns(store, seen[np.isfinite(reference[seen])], target.quantity), columns)
         about.update(notes)
         width = widths[k] if k < len(widths) else None
         half = np.nan if width is None else width
-        strange = outside[labelled] | ~((estimate >= target.low) & (estimate <= target.high))
+        strange = outside[labelled] | ~((answer >= target.low) & (answer <= target.high))
+        estimate = np.clip(answer, target.low, target.high)  # a refused number counts, but as a possible one
         table: dict[str, Any] = {
             "quantity": np.full(len(rows), target.quantity),
             "window": rows,

@@ -30,12 +30,12 @@ def skill(part: QuantityResult, name: str, mark: str = "") -> str:
         for row, control in enumerate(shown):
             colour = MODEL if control.decisive else CONTROL
             value = float(control.skill.value or 0.0)
-            if control.skill.low is not None and control.skill.high is not None:
-                axis.plot([control.skill.low, control.skill.high], [row, row], color=colour, lw=2.2, zorder=2)
             if value < low:  # too far to the left to be drawn: the edge says how far
                 axis.annotate(f"◂ {percent(value, 0)}", (low - pad / 2, row), color=colour, va="center", fontsize=9.5)
-            else:
-                axis.plot([value], [row], "s" if control.decisive else "D", color=colour, ms=6, zorder=3)
+                continue
+            if control.skill.low is not None and control.skill.high is not None:
+                axis.plot([control.skill.low, control.skill.high], [row, row], color=colour, lw=2.2, zorder=2)
+            axis.plot([value], [row], "s" if control.decisive else "D", color=colour, ms=6, zorder=3)
         axis.axvspan(low - pad, 0, color=BAND, zorder=0, lw=0)
         axis.axvline(0, color=INK, lw=1, zorder=1)
         axis.set_xlim(low - pad, high + pad)
