@@ -85,45 +85,63 @@ def reading_codes(columns: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int6
     - the recording has several values, and their labels' ages point to the same moment (to 0.1 s); without
       ages, they follow each other and are equal.
     """
-    person, record = columns["person"].astype(str), columns["record"].astype(str)
-    place = np.where(columns["session"].astype(str) == "", record, columns["session"].astype(str))
+    person, record, session, given = (
+        np.unique(columns[name].astype(str), return_inverse=True)[1]
+        for name in ("person", "record", "session", "reading")
+    )
+    sat = columns["session"].astype(str) != ""
     reference = np.asarray(columns["reference"], dtype=np.float64)
-    keys = np.array([f"{p}\x00{r}" for p, r in zip(person, record, strict=True)], dtype=str)
-    names: list[str] = [""] * len(reference)
-    _, recording = np.unique(keys, return_inverse=True)
-    order = np.argsort(recording, kind="stable")
+    value = np.unique(reference, return_inverse=True)[1]
+    recording = _pairs(person, record)
+    one = _constant(recording, value)
+    # (what kind of place, which place, which value or moment there)
+    place, mark = np.where(sat, session, record), value.copy()
+    kind = np.where(sat, 1, 0)
+    several = np.flatnonzero(~one)
+    kind[several], place[several] = 2, record[several]
+    order = several[np.argsort(recording[several], kind="stable")]
     for rows in np.split(order, np.flatnonzero(np.diff(recording[order])) + 1):
-        if not len(rows):
-            continue
-        values = reference[rows]
-        if np.all(values == values[0]):
-            marks = [f"{place[rows[0]]}\x00{values[0]!r}"] * len(rows)
-        else:
-            moments = _moments(columns, rows, values)
-            marks = [f"{record[rows[0]]}\x00{moment}" for moment in moments]
-        for row, mark in zip(rows.tolist(), marks, strict=True):
-            names[row] = f"{person[row]}\x00{mark}"
-    given = columns["reading"].astype(str)
-    names = [f"{p}\x00\x00{g}" if g else name for p, g, name in zip(person, given, names, strict=True)]
-    _, codes = np.unique(np.array(names, dtype=str), return_inverse=True)
-    return codes.astype(np.int64)
+        if len(rows):
+            mark[rows] = _moments(columns, rows, reference[rows])
+    stated = columns["reading"].astype(str) != ""
+    kind, place, mark = np.where(stated, 3, kind), np.where(stated, given, place), np.where(stated, 0, mark)
+    return _pairs(_pairs(person, kind), _pairs(place, mark))
 
 
-def _moments(
-    columns: Mapping[str, NDArray[np.generic]], rows: NDArray[np.intp], values: NDArray[np.float64]
-) -> list[str]:
-    """Per row of one recording, which moment its label is of. The age has no sign: most rows agree on one side."""
+Codes = NDArray[np.int64]
+
+
+def _pairs(first: Codes, second: Codes) -> Codes:
+    """One number per pair of numbers."""
+    both = first.astype(np.int64) * (int(second.max(initial=0)) + 1) + second
+    codes: Codes = np.unique(both, return_inverse=True)[1].astype(np.int64)
+    return codes
+
+
+def _constant(group: Codes, value: Codes) -> NDArray[np.bool_]:
+    """Per row, whether its whole group has one value."""
+    count = int(group.max(initial=-1)) + 1
+    low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(low, group, value)
+    np.maximum.at(high, group, value)
+    same: NDArray[np.bool_] = (low == high)[group]
+    return same
+
+
+def _moments(columns: Mapping[str, NDArray[np.generic]], rows: NDArray[np.intp], values: NDArray[np.float64]) -> Codes:
+    """Which moment of one recording each row's label is of. The age has no sign: most rows agree on one side."""
     start = np.asarray(columns["start"], dtype=np.float64)[rows]
     age = np.asarray(columns["label_age"], dtype=np.float64)[rows]
     if not (np.isfinite(start).all() and np.isfinite(age).all()):
         order = np.lexsort((np.arange(len(rows)), start))
         run = np.empty(len(rows), dtype=np.int64)
         run[order] = np.cumsum(np.diff(values[order], prepend=values[order[0]]) != 0)
-        return [f"run {i}" for i in run.tolist()]
+        return run
     before, after = np.round(start - age, 1), np.round(start + age, 1)
-    moments, counts = np.unique(np.concatenate([before, after]), return_counts=True)
-    votes = counts[np.searchsorted(moments, before)], counts[np.searchsorted(moments, after)]
-    return [f"{moment:.1f}" for moment in np.where(votes[0] >= votes[1], before, after)]
+    _, places, counts = np.unique(np.concatenate([before, after]), return_inverse=True, return_counts=True)
+    first, second = places[: len(rows)], places[len(rows) :]
+    chosen: Codes = np.where(counts[first] >= counts[second], first, second)
+    return chosen
 
 
 def per_reading(columns: Columns, codes: NDArray[np.int64], keep: NDArray[np.bool_]) -> Columns:

@@ -228,25 +228,23 @@ def persons(readings: Columns, controls: Sequence[ControlScore], settings: Setti
     decisive = [c for c in controls if c.decisive and c.mae.value is not None]
     best = min(decisive, key=lambda c: c.mae.value or 0.0).name if decisive else None
     reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
-    result = []
-    for name, label in labels.items():
-        mine = person == name
-        beside = np.abs(_float(readings, f"control_{best}") - reference)[mine] if best else np.zeros(0)
-        beside = beside[np.isfinite(beside)]
-        error = (estimate - reference)[mine]
-        result.append(
-            PersonScore(
-                label=label,
-                readings=int(mine.sum()),
-                windows=int(readings["windows"][mine].sum()),
-                mae=float(np.abs(error).mean()),
-                bias=float(error.mean()),
-                reference=float(reference[mine].mean()),
-                estimate=float(estimate[mine].mean()),
-                best_control_mae=float(beside.mean()) if len(beside) else None,
-            )
-        )
-    return tuple(result)
+    beside = np.abs(_float(readings, f"control_{best}") - reference) if best else np.full(len(reference), np.nan)
+    code = np.unique(person, return_inverse=True)[1]
+    count = np.bincount(code)
+
+    def mean(values: NDArray[np.float64]) -> list[float | None]:
+        known = np.isfinite(values)
+        total = np.bincount(code, weights=np.where(known, values, 0.0))
+        number = np.bincount(code, weights=known)
+        return [t / n if n else None for t, n in zip(total.tolist(), number.tolist(), strict=True)]
+
+    error = estimate - reference
+    windows = np.bincount(code, weights=readings["windows"].astype(np.float64))
+    means = zip(*(mean(x) for x in (np.abs(error), error, reference, estimate, beside)), strict=True)
+    return tuple(
+        PersonScore(label, int(count[i]), int(windows[i]), mae or 0.0, bias or 0.0, r or 0.0, t or 0.0, against)
+        for i, (label, (mae, bias, r, t, against)) in enumerate(zip(labels.values(), means, strict=True))
+    )
 
 
 def _coverage(windows: Columns, tally: Tally, settings: Settings) -> Coverage:
