@@ -113,6 +113,32 @@ def presets() -> str:
     return "# Presets\n\n" + table(("preset", "for", "what it is"), rows)
 
 
+def result() -> str:
+    """The schema of result.json, from the dataclasses it is written from."""
+    import inspect
+
+    from pulsewise.judge import result as module
+
+    classes = [c for c in vars(module).values() if dataclasses.is_dataclass(c) and c.__module__ == module.__name__]
+    parts = [
+        f"# result.json\n\nSchema version {module.SCHEMA_VERSION}. Keys are sorted; floats have {module.DIGITS} "
+        "significant digits; there is no NaN: a figure that is missing is null and gives a reason. The file holds one `Result`.\n"
+    ]
+    for cls in sorted(classes, key=lambda c: (c.__name__ != "Result", c.__name__)):
+        hints = typing.get_type_hints(cls)
+        rows = [(f"`{f.name}`", f"`{_hint(hints[f.name])}`") for f in dataclasses.fields(cls)]
+        parts.append(f"\n## {cls.__name__}\n\n```text\n{inspect.getdoc(cls)}\n```\n\n" + table(("key", "type"), rows))
+    parts.append("\n## Reasons for a missing figure\n\n")
+    parts.append(table(("reason", "meaning"), [(f"`{k}`", v) for k, v in module.REASONS.items()]))
+    parts.append("\n## Stamps\n\n" + table(("stamp", "meaning"), [(f"`{k}`", v) for k, v in module.STAMPS.items()]))
+    return "".join(parts)
+
+
+def _hint(hint: Any) -> str:
+    text = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
+    return text.replace("pulsewise.judge.result.", "").replace("typing.", "")
+
+
 def write(folder: Path) -> None:
     """Write all pages into a folder, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -120,6 +146,7 @@ def write(folder: Path) -> None:
     pages: Mapping[str, str] = {
         "commands": commands(),
         "errors": errors(),
+        "result": result(),
         **{name: room(name) for name in ("formats", "datasets", "models", "tasks")},
     }
     for name, text in pages.items():
