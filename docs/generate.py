@@ -122,7 +122,8 @@ def result() -> str:
     classes = [c for c in vars(module).values() if dataclasses.is_dataclass(c) and c.__module__ == module.__name__]
     parts = [
         f"# result.json\n\nSchema version {module.SCHEMA_VERSION}. Keys are sorted; floats have {module.DIGITS} "
-        "significant digits; there is no NaN: a figure that is missing is null and gives a reason. The file holds one `Result`.\n"
+        "significant digits; there is no NaN: a figure that is missing is null and gives a reason. "
+        "The file holds one `Result`.\n"
     ]
     for cls in sorted(classes, key=lambda c: (c.__name__ != "Result", c.__name__)):
         hints = typing.get_type_hints(cls)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pulsewise.judge.tally import Tally, figures, person_sums
+from pulsewise.clinical import agreement, controls
+from pulsewise.judge.tally import FIGURES, Tally, figures, person_sums
 
 WORKED = {
     "s1": (2, 4, 3),
@@ -117,3 +118,25 @@ def test_skill_is_paired():
     tally.add("oracle", person, reference, reference + perfect)
     tally.resample(50, seed=0, level=0.95)
     assert tally.skill("model", "oracle").reason == "zero_error"
+
+
+def test_figures_and_skill_agree_with_the_plain_functions():
+    """Two ways to the same figure: sums per person here, whole arrays in `clinical`."""
+    random = np.random.default_rng(5)
+    person = random.integers(0, 25, 300).astype(str)
+    reference = random.normal(120, 15, 300)
+    estimate = 0.4 * reference + 70 + random.normal(0, 6, 300)
+    median = np.full(300, 118.0)
+    tally = Tally(person)
+    tally.add("model", person, reference, estimate)
+    tally.add("median", person, reference, median)
+    tally.resample(500, seed=4, level=0.95)
+    for name, found in agreement.summary(reference, estimate).items():
+        if name in FIGURES:
+            assert tally.number("model", name).value == pytest.approx(found.value, rel=1e-9)
+    limits = agreement.bland_altman(estimate - reference, person)
+    assert tally.number("model", "lower").value == pytest.approx(limits.lower_corrected, rel=1e-9)
+    assert tally.number("model", "upper").value == pytest.approx(limits.upper_corrected, rel=1e-9)
+    skill = controls.skill(reference, estimate, median, person, resamples=500, seed=4)
+    mine = tally.skill("model", "median")
+    assert (mine.value, mine.low, mine.high) == pytest.approx((skill.value, skill.low, skill.high), rel=1e-9)
