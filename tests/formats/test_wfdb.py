@@ -142,6 +142,14 @@ def test_physical_values_units_and_kinds(tmp_path: Path) -> None:
     np.testing.assert_allclose(abp.samples, RAMP[1::2] / 4)
 
 
+def test_a_unit_is_taken_where_the_header_has_none(tmp_path: Path) -> None:
+    path = record(tmp_path, "r 2 100 50\nr.dat 16 1 16 0 0 0 0 II\nr.dat 16 1/mmHg 16 0 0 0 0 ABP\n", dat=RAMP)
+    assert [s.unit for s in read(path).signals] == ["mV", "mmHg"]
+    volts, pressure = read(path, unit="V").signals
+    assert (volts.unit, pressure.unit) == ("mV", "mmHg")
+    np.testing.assert_allclose(volts.samples, RAMP[::2] * 1000.0)
+
+
 def test_the_signal_file_finds_its_header(tmp_path: Path) -> None:
     record(tmp_path, "r 1 100 100\nr.dat 16 1 16 0 0 0 0 II\n", dat=RAMP)
     assert len(read(tmp_path / "r.dat").signals[0].samples) == 100

@@ -50,8 +50,11 @@ def serve(handle: int) -> None:
         request = json.loads(message)
         _preload(request["function"])
         if os.fork() == 0:
-            link.close()
-            _watch(request, *handles)
+            try:
+                link.close()
+                _watch(request, *handles)
+            finally:  # whatever happens, never a second helper
+                os._exit(1)
         for used in handles:
             os.close(used)
         link.sendall(b".")

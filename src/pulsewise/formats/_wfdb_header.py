@@ -41,7 +41,10 @@ _SEGMENT = re.compile(r"(?P<name>\S+)\s+(?P<samples>\d+)\s*")
 
 @dataclass(frozen=True)
 class SignalLine:
-    """What the header says of one signal. `spf`: samples per frame; `skew`: frames; `offset`: bytes to pass over."""
+    """What the header says of one signal.
+
+    `spf`: samples per frame; `skew`: frames; `offset`: bytes to pass over; `unit`: empty where it does not say.
+    """
 
     file: str
     format: int
@@ -192,7 +195,7 @@ def _signal(line: str, number: int, where: str) -> SignalLine:
         offset=int(found["offset"] or 0),
         gain=gain or GAIN,
         baseline=int(found["baseline"]) if found["baseline"] else zero,
-        unit=found["unit"] or "mV",
+        unit=found["unit"] or "",
         initial=int(found["initial"]) if found["initial"] else zero,
         checksum=int(found["checksum"]) % 65536 if found["checksum"] else None,
         name=(found["name"] or f"signal {number}").strip(),

@@ -205,11 +205,15 @@ def _signal(
     places = np.rint((starts - first) * rate).astype(np.int64)
     length = int(places[-1]) + line.samples if len(places) else 0
     check_samples(length, where=line.name)
-    samples, valid = np.zeros(length, np.float32), np.zeros(length, dtype=bool)
     whole = np.clip((there - np.arange(len(data)) * head.record_bytes - at) // width, 0, line.samples)
-    for row, place, count in zip(values, places.tolist(), whole.tolist(), strict=True):
-        samples[place : place + count] = row[:count]
-        valid[place : place + count] = True
+    if length == values.size:  # one record after the other
+        samples = values.reshape(-1).astype(np.float32)
+        valid = (np.arange(line.samples) < whole[:, np.newaxis]).reshape(-1)
+    else:
+        samples, valid = np.zeros(length, np.float32), np.zeros(length, dtype=bool)
+        for row, place, count in zip(values, places.tolist(), whole.tolist(), strict=True):
+            samples[place : place + count] = row[:count]
+            valid[place : place + count] = True
     for stretch in invalid.get(line.name, ()):
         begin = round((stretch.time - first) * rate)
         valid[max(0, begin) : max(0, begin + round(stretch.duration * rate))] = False

@@ -35,6 +35,8 @@ from pulsewise.formats._wfdb_write import SAID, write_record
 SUFFIX = ".hea"
 PRELOAD = ("soundfile",)
 
+DEFAULT_UNIT = "mV"
+"""What header(5) says is meant where a header states no unit."""
 REFERENCE_ANNOTATORS = ("atr", "ari", "ecg", "man", "st", "apn")
 """Annotators whose marks people made or checked; the first that is there is read."""
 DETECTORS = ("qrs", "qrsc", "sqrs", "wqrs", "gqrs", "gqrsh", "gqrsl", "jqrs", "wabp")
@@ -102,7 +104,7 @@ def _recording(path: Path, options: ReadOptions, whole: record.Whole) -> Recordi
             track.name,
             track.values,
             track.rate,
-            track.unit,
+            track.unit or options.unit or DEFAULT_UNIT,
             options,
             notes,
             valid=track.valid,
