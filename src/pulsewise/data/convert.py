@@ -16,7 +16,7 @@ from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Note, Recording
 from pulsewise.core.windows import Windows
-from pulsewise.data.open import expand, open_file
+from pulsewise.data.open import expand, formats, open_file
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Conversion:
 
 def writers() -> dict[str, tuple[str, ...]]:
     """The formats that can be written here, with the endings of what they write, the usual one first."""
-    found = {}
-    for name, plugin in registry.plugins("formats").items():
-        if "write" in plugin.can and not plugin.missing:
-            module = registry.load("formats", name)
-            found[name] = (module.SUFFIX, *getattr(module, "ALSO_WRITES", ()))
-    return found
+    known, _ = formats()
+    return {
+        name: (module.SUFFIX, *getattr(module, "ALSO_WRITES", ()))
+        for name, module in known.items()
+        if hasattr(module, "write")
+    }
 
 
 def target_format(out: Path, to: str | None) -> str:

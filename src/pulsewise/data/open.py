@@ -71,8 +71,8 @@ def detect(path: str | Path, format: str | None = None) -> Detection:
         return Detection(format, 1.0, "as the user says")
     head, name = _head(path)
     matches: list[Detection] = []
-    formats, missing = _formats()
-    for plugin, module in formats.items():
+    known, missing = formats()
+    for plugin, module in known.items():
         if (match := module.sniff(head, name)) is not None and match.score > 0:
             matches.append(Detection(plugin, match.score, match.why))
     if not matches:
@@ -86,7 +86,7 @@ def detect(path: str | Path, format: str | None = None) -> Detection:
 
 
 @cache
-def _formats() -> tuple[dict[str, ModuleType], list[str]]:
+def formats() -> tuple[dict[str, ModuleType], list[str]]:
     """Every format that can be loaded here, once per process, and the names of those that cannot."""
     found, missing = {}, []
     for name in registry.plugins("formats"):
