@@ -32,6 +32,19 @@ def test_the_fingerprint_follows_everything_that_decides_a_recording() -> None:
     assert len(prints) == 4 and one.fingerprint("p0000-s00") != one.fingerprint("p0001-s00")
 
 
+def test_effects_and_references_can_be_chosen() -> None:
+    effects = {"beta_w": 2.0, "confounders.contact": 1.0, "measurement.noise": 0.0}
+    made = simulated.build(simulated.Config(people=1, effects=effects, quantities=("glucose", "respiratory_rate")))
+    preset = made.plan.preset
+    assert (preset.beta_w, preset.confounders.contact, preset.measurement.noise) == (2.0, 1.0, 0.0)
+    assert {r.kind for r in made.read("p0000-s00").references} == {"glucose", "respiratory_rate"}
+    for wrong in ("beta", "confounder.contact", "confounders.kontact", "people", "seed"):
+        with pytest.raises(UsageError):
+            simulated.build(simulated.Config(effects={wrong: 1.0}))
+    with pytest.raises(UsageError):
+        simulated.build(simulated.Config(quantities=("spo2",)))
+
+
 def test_unknown_names_are_refused() -> None:
     made = simulated.build(simulated.Config(people=2))
     for name in ("p0002-s00", "p0-s0", "p0000", "../x", "p²-s00"):

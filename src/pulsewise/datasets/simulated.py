@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pulsewise.core.errors import InputError, UsageError
@@ -10,7 +10,7 @@ from pulsewise.core.plugin import DatasetInfo
 from pulsewise.core.recording import Recording
 from pulsewise.simulate.cohort import fingerprint, person, plan, record_name
 from pulsewise.simulate.people import Plan
-from pulsewise.simulate.presets import preset_named
+from pulsewise.simulate.presets import changed, preset_named
 
 INFO = DatasetInfo(
     title="Simulated people",
@@ -18,7 +18,7 @@ INFO = DatasetInfo(
     source="pulsewise simulate",
     people="any number",
     signals="PPG, ECG, ABP, EDA, accelerometer, respiration, temperature",
-    labels="SBP, DBP, glucose, heart rate, rhythm",
+    labels="SBP, DBP, glucose, heart rate, respiratory rate, rhythm",
 )
 
 
@@ -42,8 +42,12 @@ class Config:
         Hz of PPG, ECG and ABP.
     seed : int
     channels : tuple of str
+    quantities : tuple of str
+        References given.
     missing : float
         Up to this share of a session's windows does not take place.
+    effects : mapping of str to float
+        Effects that differ from the preset's, e.g. `{beta_w = 1.0, "confounders.heart_rate" = 0.5}`.
     """
 
     root: str | None = None
@@ -56,7 +60,9 @@ class Config:
     rate: float = 0.0
     seed: int = 0
     channels: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
     missing: float = 0.0
+    effects: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def build(config: Config) -> Simulated:
     if config.people < 0:
         raise UsageError("config", f"a cohort has at least one person, {config.people} came")
     made = plan(
-        config.preset,
+        changed(preset_named(config.preset), config.effects),
         sessions=config.sessions or None,
         windows=config.windows or None,
         duration_s=config.duration_s,
@@ -108,6 +114,7 @@ def build(config: Config) -> Simulated:
         rate=config.rate or None,
         seed=config.seed,
         channels=config.channels or None,
+        quantities=config.quantities or None,
         missing=config.missing,
     )
-    return Simulated(made, config.people or preset_named(config.preset).people)
+    return Simulated(made, config.people or made.preset.people)

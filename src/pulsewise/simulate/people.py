@@ -34,6 +34,8 @@ class Plan:
     rate : float
         Hz, of PPG, ECG and ABP.
     channels : tuple of str
+    quantities : tuple of str
+        References given.
     missing : float
         Up to this share of a session's windows does not take place (unequal counts).
     """
@@ -46,6 +48,7 @@ class Plan:
     period_s: float
     rate: float
     channels: tuple[str, ...]
+    quantities: tuple[str, ...]
     missing: float = 0.0
 
 
@@ -67,6 +70,7 @@ def latents(plan: Plan, index: int) -> Latents:
     person = _person(plan, index)
     identity = plan.preset.identity * stream(plan.seed, index, "identity").normal(size=6)
     session, kept = _sessions(plan, index, person)
+    session |= _breathing(plan, index, person)
     window = _pressures(plan, index, person, session)
     window |= _glucoses(plan, index, person, session, window)
     window |= _rates(plan, index, person, session, window)
@@ -116,7 +120,7 @@ def _person(plan: Plan, index: int) -> dict[str, Any]:
         "pulse_amplitude": float(np.exp(-np.log(2) * effects.skin_tone * (tone - 1) / 9 + 0.15 * hypertrophy)),
         "qt_c_ms": float(410 + 15 * qt),
         "t_height_mv": float(0.28 * np.exp(0.2 * t_wave)),
-        "transit_ms": float(np.clip(220 + 20 * transit - 8 * stiffness * (preset.kappa_shape > 0), 140, 300)),
+        "transit_baseline_ms": float(np.clip(220 + 20 * transit - 8 * stiffness * (preset.kappa_shape > 0), 140, 300)),
     }
 
 
@@ -151,6 +155,14 @@ def _sessions(plan: Plan, index: int, person: dict[str, Any]) -> tuple[dict[str,
         "rhythm": np.where(fibrillates, "af", np.where(has_ectopy, "ectopy", "sinus")),
     }
     return session, np.maximum(kept, 1)
+
+
+def _breathing(plan: Plan, index: int, person: dict[str, Any]) -> dict[str, NDArray[Any]]:
+    """Breaths per minute of each session, and where in the breath (and in the slow wave of pressure) it starts."""
+    rng = stream(plan.seed, index, "breathing")
+    phase = rng.uniform(0, 2 * np.pi, size=(plan.sessions, 2))
+    rate = person["breathing_rate"] + rng.normal(size=plan.sessions)
+    return {"breathing": rate, "breath_phase": phase[:, 0], "slow_phase": phase[:, 1]}
 
 
 def _pressures(plan: Plan, index: int, person: dict[str, Any], session: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -222,7 +234,7 @@ def _shapes(
     return {
         "m": m,
         "m_noise": noise,
-        "transit_ms": np.clip(person["transit_ms"] + 5.0 * (transit - preset.beta_p * moved), 80.0, 400.0),
+        "transit_ms": np.clip(person["transit_baseline_ms"] + 5.0 * (transit - preset.beta_p * moved), 80.0, 400.0),
         "transit_noise": transit,
         "contact": contact,
         "motion": preset.measurement.motion * np.exp(effects.motion * moved),

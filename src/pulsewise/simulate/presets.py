@@ -7,7 +7,8 @@ estimator can reach is known before anything is trained.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from math import sqrt
 from typing import Any
 
@@ -105,7 +106,7 @@ class Preset:
     kappa_pressure : float
         mmHg of baseline pressure per unit of arterial stiffness (which follows age).
     kappa_shape, tau : float
-        Effect of stiffness and of skin temperature on the shape, in noise SD.
+        Effect of stiffness and (per 1.5 °C, by session) of skin temperature on the shape, in noise SD.
     identity : float
         Scale of the person's fingerprint in the beat's shape; independent of everything else.
     delta_qt_ms, delta_t : float
@@ -138,7 +139,7 @@ class Preset:
     beta_p: float = 0.0
     kappa_pressure: float = 5.0
     kappa_shape: float = 0.4
-    tau: float = 0.3
+    tau: float = 0.0
     identity: float = 1.0
     delta_qt_ms: float = 0.0
     delta_t: float = 0.0
@@ -231,6 +232,30 @@ def preset_named(name: str) -> Preset:
     near = difflib.get_close_matches(name, PRESETS, n=1)
     fix = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(PRESETS)}"
     raise UsageError("unknown_name", f"no preset named {name[:60]!r}", fix=fix)
+
+
+def changed(preset: Preset, effects: Mapping[str, float]) -> Preset:
+    """The preset with some of its effects set, by name: `beta_w`, `confounders.contact`, `measurement.noise`, ...
+
+    Raises `config` for a name that is no effect.
+
+    >>> changed(PRESETS["null"], {"beta_w": 1, "confounders.heart_rate": 0.5}).confounders.heart_rate
+    0.5
+    """
+    for name, value in effects.items():
+        part, _, inner = name.rpartition(".")
+        owner: Any = getattr(preset, part) if part in ("confounders", "measurement") else preset
+        known = [f.name for f in fields(owner) if isinstance(getattr(owner, f.name), float)]
+        if (part and owner is preset) or inner not in known:
+            near = difflib.get_close_matches(inner, known, n=1)
+            raise UsageError(
+                "config",
+                f"no effect named {name[:60]!r}",
+                fix=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}",
+            )
+        new = replace(owner, **{inner: float(value)})
+        preset = replace(preset, **{part: new}) if part else new
+    return preset
 
 
 def reachable(beta: float) -> float:

@@ -48,10 +48,7 @@ class Heart:
 
 def heart(plan: Plan, who: Latents, session: int, seconds: float) -> Heart:
     """The beats of one session of `seconds` of signal, and when and how each arrives at the sensor."""
-    breathing = stream(plan.seed, who.index, "breathing")
-    phases = breathing.uniform(0, 2 * np.pi, size=(plan.sessions, 2))[session]
-    change = breathing.normal(size=plan.sessions)[session]
-    breath = np.array([(who.person["breathing_rate"] + change) / 60.0, phases[0]])
+    breath = np.array([who.session["breathing"][session] / 60.0, who.session["breath_phase"][session]])
     rng = np.random.default_rng(stream(plan.seed, who.index, "rhythm").integers(0, 2**63, plan.sessions)[session])
     rate = who.window["heart_rate_set"][session]
     rhythm = str(who.session["rhythm"][session])
@@ -62,7 +59,7 @@ def heart(plan: Plan, who: Latents, session: int, seconds: float) -> Heart:
         times = np.arange(-margin, seconds + margin, 0.05)
         centres = (np.arange(len(rate)) + 0.5) * plan.duration_s
         sway = 0.035 * np.sin(2 * np.pi * breath[0] * times + breath[1])
-        sway = sway + 0.02 * np.sin(2 * np.pi * 0.1 * times + phases[1])
+        sway = sway + 0.02 * np.sin(2 * np.pi * 0.1 * times + who.session["slow_phase"][session])
         made = beats.train(times, np.interp(times, centres, rate), rng, variability=sway)
         if rhythm == "ectopy":
             made = beats.with_ectopy(made, rng)
