@@ -65,6 +65,8 @@ def load(path: Path, rate: float | None = None) -> Head:
 
     Raises `not_found`, `empty_recording`, `malformed`, `sampling_rate` and `too_large`.
     """
+    if not path.is_file():
+        raise InputError("not_found", "no file of this name", where=path.name)
     try:
         with path.open("rb") as file:
             fixed = file.read(FIXED)

@@ -20,8 +20,10 @@ from pulsewise.core.recording import Event, Note, Recording, Signal
 from pulsewise.formats import _edf_annotations as tals
 from pulsewise.formats._frames import first_sample, frame_rate, left_out
 
+OURS = "pulsewise"
+"""The equipment of what is written here: then the patient code is a pseudonym already."""
 SYNTHETIC = "pulsewise_synthetic"
-"""The equipment of simulated recordings, so that they never pass as real ones."""
+"""The same of simulated recordings, so that they never pass as real ones."""
 RECORD_BYTES = 61_440
 """Most that a data record should have (EDF+ 2.1.3)."""
 
@@ -72,7 +74,7 @@ def write_record(recording: Recording, path: Path) -> tuple[Note, ...]:
     events = [*recording.events, *told, *_not_valid(signals, sizes, firsts, records)]
     annotations = _annotations(events, records, float(duration), width)
     data = np.concatenate([*columns, annotations], axis=1)
-    who = re.sub(r"[^!-~]", "_", recording.person) or "X", SYNTHETIC if recording.synthetic else "X"
+    who = re.sub(r"[^!-~]", "_", recording.person) or "X", SYNTHETIC if recording.synthetic else OURS
     head = _head(signals, scales, sizes, annotations.shape[1] // width, records, duration, width, who)
     write_atomic(path, head + data.tobytes())
     return (*notes, *left_out(recording, "EDF"))

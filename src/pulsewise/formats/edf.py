@@ -24,7 +24,7 @@ from pulsewise.core.windows import Windows
 from pulsewise.formats import _edf_annotations as tals
 from pulsewise.formats import _edf_header as header
 from pulsewise.formats._channel import channel, check_channel, start_utc, wanted
-from pulsewise.formats._edf_write import SYNTHETIC, write_record
+from pulsewise.formats._edf_write import OURS, SYNTHETIC, write_record
 
 SUFFIX = ".edf"
 ALSO_WRITES = (".bdf",)
@@ -235,13 +235,21 @@ _UNKNOWN = re.compile(r"[X\s]*")
 
 def _pseudonym(head: header.Head) -> str:
     """What stands for whoever the patient field names; empty where it is blank."""
+    if _ours(head):
+        return head.patient.split()[0].removeprefix("X")
     return "" if _UNKNOWN.fullmatch(head.patient) else pseudonym(head.patient)
+
+
+def _ours(head: header.Head) -> bool:
+    """Whether pulsewise wrote the file: its patient field holds a pseudonym and nothing else."""
+    equipment = head.recording.rpartition(" ")[2]
+    return equipment in (OURS, SYNTHETIC) and re.fullmatch(r"\S+ X X X", head.patient) is not None
 
 
 def _person(head: header.Head, options: ReadOptions) -> tuple[tuple[str, ...], dict[str, float | str]]:
     """The fields left out, and sex and age where names may be kept."""
-    plain = (("patient field", head.patient), ("recording field", head.recording.removesuffix(SYNTHETIC)))
-    dropped = tuple(name for name, text in plain if not _UNKNOWN.fullmatch(text.removeprefix("Startdate")))
+    fields = (("patient field", head.patient), ("recording field", head.recording.removeprefix("Startdate")))
+    dropped = () if _ours(head) else tuple(name for name, text in fields if not _UNKNOWN.fullmatch(text))
     found: dict[str, float | str] = {}
     parts = head.patient.split()
     if options.keep_ids and head.kind and len(parts) >= 3:
