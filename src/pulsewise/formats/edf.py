@@ -236,7 +236,8 @@ _UNKNOWN = re.compile(r"[X\s]*")
 def _pseudonym(head: header.Head) -> str:
     """What stands for whoever the patient field names; empty where it is blank."""
     if _ours(head):
-        return head.patient.split()[0].removeprefix("X")
+        code = head.patient.split()[0]
+        return "" if code == "X" else code
     return "" if _UNKNOWN.fullmatch(head.patient) else pseudonym(head.patient)
 
 
