@@ -81,8 +81,11 @@ def _copy(packed: IO[bytes], file: IO[bytes], left: int, nested: bool) -> int:
 
 
 @contextmanager
-def checked_zip(path: Path, *, nested: bool = False) -> Iterator[zipfile.ZipFile]:
-    """A ZIP file whose directory keeps the limits, opened; nothing is unpacked. Raises as `unzipped`."""
+def checked_zip(path: Path, *, nested: bool = False, stored: bool = False) -> Iterator[zipfile.ZipFile]:
+    """A ZIP file whose directory keeps the limits, opened; nothing is unpacked. Raises as `unzipped`.
+
+    With `stored` members that are not packed do not count: they cannot be larger than the file.
+    """
     _check_directory(path)
     try:
         archive = zipfile.ZipFile(path)
@@ -94,8 +97,12 @@ def checked_zip(path: Path, *, nested: bool = False) -> Iterator[zipfile.ZipFile
             raise _too_much(f"the archive holds more than {limits.ARCHIVE_MEMBERS} files")
         for info in infos:
             _check_member(info, nested)
-        total, packed = sum(i.file_size for i in infos), max(1, sum(i.compress_size for i in infos))
-        _check_growth(total, packed)
+            if not (stored and info.compress_type == zipfile.ZIP_STORED):
+                _check_growth(info.file_size, max(1, info.compress_size))
+        counted = [i for i in infos if not (stored and i.compress_type == zipfile.ZIP_STORED)]
+        if any(i.file_size > i.compress_size for i in infos if i.compress_type == zipfile.ZIP_STORED):
+            raise InputError("malformed", "a stored member is larger than its place in the archive")
+        _check_growth(sum(i.file_size for i in counted), max(1, sum(i.compress_size for i in counted)))
         yield archive
 
 
@@ -129,7 +136,6 @@ def _check_member(info: zipfile.ZipInfo, nested: bool) -> None:
         raise _too_much("the archive holds another archive")
     if info.flag_bits & 1:
         raise InputError("malformed", "the archive is locked with a password", fix="unpack it first")
-    _check_growth(info.file_size, max(1, info.compress_size))
 
 
 def _check_growth(unpacked: int, packed: int) -> None:

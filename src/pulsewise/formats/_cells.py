@@ -19,7 +19,8 @@ NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 MISSING = ("", "nan", "na", "n/a", "null", "none", "-", "--")
 """What stands for a missing value, case folded."""
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.nextafter(2.0**128 - 2.0**103, 0.0))
+"""The largest number that is finite as float32 once it is rounded."""
 
 _NUMBER = re.compile(NUMBER, re.ASCII)
 

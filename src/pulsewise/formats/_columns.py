@@ -118,7 +118,18 @@ def plan(headers: Sequence[str], unit_row: Sequence[str], options: ReadOptions) 
         or _named(name, unit, camera, first=not index, keep_ids=options.keep_ids)
         for index, (header, name, unit) in enumerate(zip(headers, names, stated, strict=True))
     ]
-    return _with_kind(_beside_cuff(roles), options)
+    return _with_kind(_measured(_beside_cuff(roles)), options)
+
+
+def _measured(roles: list[Role]) -> list[Role]:
+    """Where a quantity stands there as measured and as interpolated, the interpolated one is left out."""
+    plain = {role.kind for role in roles if role.role == "reference" and "interp" not in fold(role.name)}
+    return [
+        replace(role, role="ignore", why="interpolated; the measured values stand beside it")
+        if role.role == "reference" and role.kind in plain and "interp" in fold(role.name)
+        else role
+        for role in roles
+    ]
 
 
 def _beside_cuff(roles: list[Role]) -> list[Role]:

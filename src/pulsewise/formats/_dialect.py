@@ -164,6 +164,15 @@ def _preamble(lines: list[str]) -> tuple[int, str | None, list[str]]:
     return len(lines), declared, comments
 
 
+def of_rows(rows: list[list[str]]) -> Dialect | None:
+    """The header, units row and decimal sign of rows that are split already (a spreadsheet); None without any row."""
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        return None
+    found = [_judge(rows, ",", decimal, "utf-8", '"') for decimal in (".", ",")]
+    return max(found, key=lambda dialect: dialect.numeric)
+
+
 def _best(body: list[str], declared: str | None, codec: str) -> Dialect:
     choices = [declared] if declared else [";", "\t", ",", "|", " "]
     rated: list[tuple[float, Dialect]] = []

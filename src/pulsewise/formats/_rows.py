@@ -82,7 +82,7 @@ class _Builder:
         self.parts: list[NDArray[Any]] = []
         self.stamps: Stamps | None = None
         self.known: dict[str, int] = {}
-        if role.role == "time" and not any(not np.isnan(number(cell, decimal)) for cell in first if cell):
+        if role.role == "time" and first and all(np.isnan(number(cell, decimal)) for cell in first):
             self.stamps = Stamps(date_format)
 
     def add(self, cells: Any) -> None:
@@ -178,7 +178,7 @@ class _Counts:
 def _collect(
     chunks: Iterator[list[Any]], dialect: Dialect, roles: Sequence[Role], date_format: str | None, counts: _Counts
 ) -> Table:
-    probed = [[row[i] for row in dialect.probed if i < len(row)] for i in range(len(roles))]
+    probed = [[row[i] for row in dialect.probed if i < len(row) and row[i]] for i in range(len(roles))]
     builders = [_Builder(role, dialect.decimal, first, date_format) for role, first in zip(roles, probed, strict=True)]
     rows = 0
     for chunk in chunks:

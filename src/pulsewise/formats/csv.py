@@ -17,24 +17,32 @@ Examples
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
 from pulsewise.core import limits
 from pulsewise.core.archive import gunzipped
+from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import Match, ReadOptions
 from pulsewise.core.recording import Note, Recording
-from pulsewise.formats import _columns
+from pulsewise.core.table import safe_text
 from pulsewise.formats._assemble import assemble
-from pulsewise.formats._cells import number
-from pulsewise.formats._dialect import Dialect, probe
-from pulsewise.formats._rows import read_rows
-from pulsewise.formats._stamps import looks_like_stamp
+from pulsewise.formats._columns import Role
+from pulsewise.formats._dialect import Dialect, probe, split
+from pulsewise.formats._own import HEAD_BYTES, chosen, from_table, invalid_values, padded, to_table
+from pulsewise.formats._roles import roles_of
+from pulsewise.formats._rows import CHUNK_ROWS, bounded_lines, read_rows
 
 SUFFIX = ".csv"
+MARK = b"# pulsewise "
+"""How every line of the comment begins that holds what the table cannot."""
+COMMENT = 1000
+"""Characters of it per line."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".asc", ".tab")
 _RATE = re.compile(
     r"(?:sampling[ _-]?(?:rate|frequency)|sample[ _-]?rate|fs|rate)\s*[:=]?\s*\"?(\d+(?:\.\d+)?)\s*(?:hz|hertz)?\b",
@@ -46,6 +54,8 @@ def sniff(head: bytes, name: str) -> Match | None:
     """Whether the first bytes are those of a table of numbers (a packed one by its name)."""
     if name.endswith("/"):
         return None
+    if head.startswith(MARK):
+        return Match(1.0, "a table that pulsewise wrote")
     if head.startswith(b"\x1f\x8b"):
         packed = name.lower().endswith(tuple(f"{suffix}.gz" for suffix in SUFFIXES))
         return Match(0.4, "a gzip file named like a table") if packed else None
@@ -56,7 +66,7 @@ def sniff(head: bytes, name: str) -> Match | None:
         return Match(0.1, f"{dialect}, no rows") if name.lower().endswith(SUFFIXES) else None
     if dialect.numeric < 0.4 or (dialect.width == 1 and dialect.numeric < 0.8):
         return None
-    roles = _roles(dialect, ReadOptions())
+    roles = roles_of(dialect, ReadOptions())
     known = sum(role.role in ("time", "reference") or role.kind not in ("", "other") for role in roles)
     score = 0.3 + 0.1 * name.lower().endswith(SUFFIXES) + (0.1 if known else 0.0)
     return Match(score, str(dialect))
@@ -86,12 +96,15 @@ def read(path: Path, options: ReadOptions | None = None, *, fast: bool | None = 
         with gunzipped(path) as plain:
             return read(plain, options, fast=fast)
     options = options or ReadOptions()
+    with path.open("rb") as file:
+        if file.read(len(MARK)) == MARK:
+            return [_read_own(path, options, fast)]
     if options.rate is not None:
         limits.check_rate(options.rate)
     dialect = dialect_of(path)
     if not dialect.probed:
         raise InputError("empty_recording", "the file holds a header and no rows")
-    roles = _roles(dialect, options)
+    roles = roles_of(dialect, options)
     table = read_rows(path, dialect, roles, date_format=options.date_format, fast=fast)
     if dialect.encoding == "latin-1":
         table.notes.append(Note("encoding", "the text is not UTF-8 and was read as Latin-1"))
@@ -99,6 +112,51 @@ def read(path: Path, options: ReadOptions | None = None, *, fast: bool | None = 
     return assemble(
         table, options, stem=path.stem, form="csv", why=why, decimal=dialect.decimal, stated=_stated_rate(dialect)
     )
+
+
+def write(recording: Recording, path: Path) -> tuple[Note, ...]:
+    """Write a recording so that `read` gives it back; other programs see a table with comments before it.
+
+    Channels of different rates stand side by side, each set after its own `t_s`. No spreadsheet executes a name.
+    Returns notes of what is lost: the values of invalid samples.
+
+    Raises `malformed`, `disk`.
+    """
+    text, names, columns = to_table(recording)
+    longest = max((len(column) for column in columns), default=0)
+    plain = [safe_text(re.sub(r"\s", " ", name)) for name in names]
+    header = ",".join('"' + name.replace('"', '""') + '"' for name in plain)
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            for at in range(0, len(text), COMMENT):
+                file.write(MARK + text[at : at + COMMENT].encode() + b"\n")
+            file.write(header.encode() + b"\n")
+            for at in range(0, longest, CHUNK_ROWS):
+                rows = min(CHUNK_ROWS, longest - at)
+                cells = [pa.array(padded(column[at : at + rows], rows), from_pandas=True) for column in columns]
+                table = pa.Table.from_arrays(cells, [str(i) for i in range(len(cells))])
+                pacsv.write_csv(table, file, pacsv.WriteOptions(include_header=False, quoting_style="none"))
+
+    write_atomic(path, fill)
+    return invalid_values(recording)
+
+
+def _read_own(path: Path, options: ReadOptions, fast: bool | None) -> Recording:
+    parts: list[str] = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for line in bounded_lines(file, HEAD_BYTES):
+            if not line.startswith(MARK.decode()):
+                header = line
+                break
+            parts.append(line[len(MARK) :].rstrip("\r\n"))
+        else:
+            raise InputError("malformed", "the table ends before its header")
+    names = next(split([header], ","), [""])
+    dialect = Dialect("utf-8", skip=len(parts), names=tuple(names), width=len(names))
+    table = read_rows(path, dialect, [Role(name, "time") for name in names], fast=fast)
+    columns = [np.asarray(column.values) for column in table.columns] if names != [""] else []
+    return chosen(from_table("".join(parts), columns).with_notes(*table.notes), options)
 
 
 def dialect_of(path: Path) -> Dialect:
@@ -118,28 +176,6 @@ def _probe(head: bytes, complete: bool) -> Dialect | None:
         return probe(head, complete)
     except InputError:
         return None
-
-
-def _roles(dialect: Dialect, options: ReadOptions) -> list[_columns.Role]:
-    if dialect.names:
-        return _columns.plan(dialect.names, dialect.units, options)
-    width = 1 if dialect.one_line else dialect.width
-    return _columns.unnamed(width, options, timed=_first_is_time(dialect))
-
-
-def _first_is_time(dialect: Dialect) -> bool:
-    """Without a header: whether the first of several columns holds dates, or grows in even steps other than 1."""
-    if dialect.width < 2 or dialect.one_line:
-        return False
-    first = [row[0] for row in dialect.probed if row]
-    if all(looks_like_stamp(cell) for cell in first):
-        return True
-    values = [number(cell, dialect.decimal) for cell in first]
-    steps = [b - a for a, b in itertools.pairwise(values)]
-    if len(steps) < 2 or any(math.isnan(step) or step <= 0 for step in steps):
-        return False
-    middle = sorted(steps)[len(steps) // 2]
-    return middle != 1 and sum(abs(step - middle) <= 0.45 * middle for step in steps) >= 0.9 * len(steps)
 
 
 def _stated_rate(dialect: Dialect) -> float | None:
