@@ -60,7 +60,7 @@ def unzipped(path: Path, wanted: str = "", *, nested: bool = False) -> Iterator[
             try:
                 with archive.open(info) as packed, target.open("wb") as file:
                     left = _copy(packed, file, left, nested)
-            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
                 raise InputError("malformed", "a member of the archive is damaged or locked") from error
             out[info.filename] = target
         yield out
@@ -89,7 +89,7 @@ def checked_zip(path: Path, *, nested: bool = False, stored: bool = False) -> It
     _check_directory(path)
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, struct.error, ValueError, RuntimeError) as error:
         raise InputError("malformed", "not a ZIP file, or a damaged one") from error
     with archive:
         infos = archive.infolist()
