@@ -17,6 +17,7 @@ from pulsewise.core import config
 from pulsewise.core.errors import GateError, InputError, UsageError
 from pulsewise.core.plugin import Task
 from pulsewise.data import split as splitting
+from pulsewise.data.duplicates import duplicates, refuse
 from pulsewise.data.split import Split
 from pulsewise.data.store import Store
 from pulsewise.judge import gallery
@@ -71,8 +72,8 @@ def evaluate(
     Raises
     ------
     GateError
-        `leakage_detected` where a person (or day, or moment) is on both sides of a split that promises otherwise,
-        or where a bundle was trained on other rows of this store than those of its fold.
+        `leakage_detected` where a person (or day, or moment) or a waveform is on both sides of a split that
+        promises otherwise, or where a bundle was trained on other rows of this store than those of its fold.
     UsageError
         Where there is not one bundle per fold.
     """
@@ -80,6 +81,8 @@ def evaluate(
     if len(bundles) != len(split.folds):
         raise UsageError("usage", f"{len(split.folds)} folds need a bundle each, {len(bundles)} came")
     splitting.check(split, store.columns(), length_s=store.window_s)
+    copies = duplicates(store, split)
+    refuse(copies, split)
     task, about = bundles[0].task, bundles[0].info()
     foreign = _check_bundles(bundles, store, split)
     pairs = zip(bundles, split.folds, strict=True)
@@ -99,7 +102,7 @@ def evaluate(
         model=f"{about['model']} ({about['parameters']:,} parameter{'s' if about['parameters'] != 1 else ''})",
         stamps=stamps_of(bundles, store, split),
         flow=flow_of(store, task.quantities),
-        split=split_of(store, split, foreign),
+        split=split_of(store, split, copies, foreign),
         training=histories(folders, task),
         provenance={**_origin(bundles, store, split, recipe), **(provenance or {})},
         about=notes,

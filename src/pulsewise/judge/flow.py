@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.data.duplicates import Report
 from pulsewise.data.split import Split
 from pulsewise.data.store import Store
 from pulsewise.judge.result import FlowStep, SplitSummary
@@ -40,13 +41,17 @@ def flow_of(store: Store, quantities: Sequence[str]) -> tuple[FlowStep, ...]:
     return tuple(steps)
 
 
-def split_of(store: Store, split: Split, foreign: bool = False) -> SplitSummary:
-    """Who is on which side, and what was checked (`data.split.check` has passed before this is written)."""
+def split_of(store: Store, split: Split, copies: Report, foreign: bool = False) -> SplitSummary:
+    """Who is on which side, and what was checked (`data.split.check` and `data.duplicates` have passed before).
+
+    `foreign` says that a bundle was trained on another store.
+    """
     apart = APART.get(
         split.name, "Every person is on one side only" + (" of each fold." if len(split.folds) > 1 else ".")
     )
     if split.purged:
         apart += f" {split.purged} windows at the borders were left out because they overlap the next side."
+    apart += f" {_copies(copies)}"
     if foreign:
         apart += " The model was trained on another store: whether it has met these people is not known here."
     tested = np.unique(np.concatenate([fold.test for fold in split.folds]))
@@ -60,6 +65,13 @@ def split_of(store: Store, split: Split, foreign: bool = False) -> SplitSummary:
         ]
     parts.append(_step("test" if len(split.folds) == 1 else "test, all folds together", store, tested))
     return SplitSummary(split.name, split.leaky, len(split.folds), apart, tuple(parts))
+
+
+def _copies(found: Report) -> str:
+    if not found.identical:
+        return "No waveform occurs in two recordings."
+    text = f"{found.identical} pairs of windows of different recordings are the same waveform, "
+    return f"{text}{found.across_people} of them under two people and {found.across_sides} on two sides."
 
 
 def _step(label: str, store: Store, rows: Rows, dropped: dict[str, int] | None = None) -> FlowStep:

@@ -61,7 +61,7 @@ NOT_ASSESSED = (
     "no criterion is called met or not met.",
     "Tracking of change within a person, and error over time since a calibration.",
     "Whether people, devices or places unlike these would give the same figures: there is no second dataset here.",
-    "Near-duplicate signals across people beyond what the split check states.",
+    "Whether a person can be recognised by the signal, or a label by device, place or hour.",
 )
 
 

@@ -1,0 +1,54 @@
+"""On real recordings, left out one person at a time, the no-skill predictors score what is known of them."""
+
+import pytest
+
+from pulsewise.data.prepare import prepare
+from pulsewise.data.split import make
+from pulsewise.judge.evaluate import evaluate
+from pulsewise.learn.recipe import fill
+from pulsewise.learn.train import train
+
+
+def judged(dataset, root, task, out):
+    recipe = fill(
+        {
+            "name": f"{dataset}-constant",
+            "dataset": {"name": dataset, "root": str(root)},
+            "condition": {"preset": "none", "rate": 125.0},
+            "window": {"length_s": 2.0},
+            "label": {"how": "constant"},
+            "split": {"name": "leave-one-person-out", "train": 0.85, "validation": 0.15, "test": 0.0},
+            "task": {"name": task},
+            "model": {"name": "constant"},
+            "evaluate": {"resamples": 200},
+        }
+    )
+    how = {"condition": recipe.condition, "window": recipe.window, "label": recipe.label}
+    quantities = recipe.build_task().quantities
+    store = prepare(recipe.build_dataset(), out / "store", quantities=quantities, workers=1, **how)
+    folds = make(store.columns(), recipe.split)
+    bundles = [train(store, fold, recipe, out / str(k), progress=False) for k, fold in enumerate(folds.folds)]
+    return evaluate(bundles, store, folds, recipe)[0]
+
+
+def errors(result, quantity):
+    return {c.name: round(c.mae.value, 2) for c in result.quantity(quantity).controls if c.mae.value is not None}
+
+
+@pytest.mark.real_data
+def test_glucose_of_a_healthy_cohort_is_met_by_a_constant(real_data, tmp_path):
+    result = judged("ppg_glucose", real_data / "ppg-glucose-mendeley", "glucose", tmp_path)
+    found = errors(result, "glucose")
+    assert (found["median"], found["mean"]) == (13.59, 14.71)
+    readings = result.quantity("glucose").view("readings")
+    assert (readings.n, readings.people) == (67, 23)
+    assert (result.verdict.code, result.verdict.claim, result.stamps) == ("constant", False, ())
+
+
+@pytest.mark.real_data
+@pytest.mark.known_answers
+def test_three_segments_of_one_sitting_are_one_pressure_reading(real_data, tmp_path):
+    result = judged("ppg_bp", real_data / "ppg-bp", "pressure", tmp_path)
+    assert (errors(result, "sbp")["mean"], errors(result, "sbp")["median"]) == (16.53, 16.87)
+    assert (errors(result, "dbp")["mean"], errors(result, "dbp")["median"]) == (9.20, 8.97)
+    assert (result.quantity("sbp").view("readings").n, result.quantity("sbp").view("windows").n) == (142, 426)
