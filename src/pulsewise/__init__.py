@@ -4,8 +4,9 @@ The words of the command line are functions here. They are imported when first u
 instant.
 
 ===================  =====================================================================
-`open`               recordings (or windows) in a file of any known format
+`open`               recordings in files and folders of any known format
 `info`               what was detected in a file or a bundle, and why
+`convert`            a recording in another format
 `simulate.cohort`    simulated people with known truth
 `run`                a recipe through every stage, into a run folder
 `train`              a network or model on the training rows of a split
@@ -24,7 +25,16 @@ from typing import Any
 __version__ = "0.1.0.dev0"
 
 _VERBS = {
+    "open": "pulsewise.data.open:open_recordings",
+    "info": "pulsewise.cli.info:describe",
+    "convert": "pulsewise.data.convert:convert",
+    "run": "pulsewise.cli.run:run_recipe",
+    "train": "pulsewise.learn.train:train",
+    "evaluate": "pulsewise.judge.evaluate:evaluate",
+    "report": "pulsewise.show.report:report",
+    "predict": "pulsewise.deploy.predict:predict",
     "list": "pulsewise.cli.list:entries",
+    "doctor": "pulsewise.cli.doctor:doctor_report",
 }
 
 __all__ = ["__version__", *_VERBS]  # every key is a name that __getattr__ gives

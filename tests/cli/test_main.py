@@ -26,7 +26,7 @@ def test_every_file_is_a_command_with_a_summary_and_a_function_of_its_name() -> 
 
     assert len(cli.words()) >= 1
     for word in cli.words().values():
-        assert word.summary.endswith("."), f"{word.name}: the first line of the docstring is the summary"
+        assert word.summary.endswith((".", "…")), f"{word.name}: the first line of the docstring is the summary"
         assert word.panel in cli.PANELS
         stem = word.name.replace("-", "_")
         assert callable(getattr(importlib.import_module(f"pulsewise.cli.{stem}"), stem))

@@ -22,6 +22,7 @@ Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: as
 
 # what a file does not say itself (pulsewise.core.plugin.ReadOptions)
 Rate = Annotated[float | None, typer.Option("--rate", metavar="HZ", help="Sampling rate where the file has none.")]
+Format = Annotated[str | None, typer.Option("--format", help="Read as this format, whatever the file looks like.")]
 Kind = Annotated[str | None, typer.Option("--kind", help="What an unnamed signal is: ppg, ecg, abp, acc, …")]
 Channel = Annotated[str | None, typer.Option("--channel", help="Read only this column or signal.")]
 Columns = Annotated[

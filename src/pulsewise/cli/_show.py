@@ -1,0 +1,134 @@
+"""How results and plans of runs are printed, and gates on their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pulsewise.cli import _output
+from pulsewise.core.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from pulsewise.cli._run import Run
+    from pulsewise.judge.result import Number, Result
+
+GATES = ("skill", "skill_low")
+"""What --fail-under can be asked for: the smallest skill over every deciding no-skill predictor and quantity, and the
+lower end of its interval."""
+
+
+def verdict(result: Result) -> None:
+    """Print the verdict, its stamps, and for each quantity the model beside what has no skill."""
+    from pulsewise.judge.result import STAMPS
+
+    for stamp in result.stamps:
+        print(STAMPS.get(stamp, stamp))
+    print(f"{result.verdict.headline}.")
+    print(f"{result.verdict.sentence}\n" if result.verdict.sentence else "")
+    for part in result.quantities:
+        scores = part.view("readings")
+        title = f"{part.title}, {part.unit}: {scores.n} readings of {scores.people} people"
+        _output.table(
+            _rows(part.scores[0].numbers, part), ("predictor", "mae", "rmse", "skill_of_the_model"), title=title
+        )
+
+
+def _rows(numbers: Mapping[str, Number], part: Any) -> Iterator[Mapping[str, Any]]:
+    yield {"predictor": "the model", "mae": interval(numbers["mae"]), "rmse": interval(numbers["rmse"])}
+    for control in part.controls:
+        name = control.title + (" (oracle)" if control.needs == "oracle" else "")
+        skill = interval(control.skill, 100, "%")
+        yield {
+            "predictor": name,
+            "mae": interval(control.mae),
+            "rmse": interval(control.rmse),
+            "skill_of_the_model": skill,
+        }
+
+
+def interval(number: Number, scale: float = 1.0, unit: str = "") -> str:
+    """A figure with its interval over people, as text; why there is none where there is none.
+
+    >>> from pulsewise.judge.result import Number
+    >>> interval(Number(12.345, 10.0, 15.0)), interval(Number(None, reason="one_person"))
+    ('12.3 (10.0 to 15.0)', 'one person')
+    """
+    if number.value is None:
+        return number.reason.replace("_", " ")
+    text = f"{scale * number.value:.1f}{unit}"
+    if number.low is None or number.high is None:
+        return text
+    return f"{text} ({scale * number.low:.1f} to {scale * number.high:.1f})"
+
+
+def plan(run: Run, until: str, *, json: bool) -> None:
+    """Print what a run would do and write."""
+    from pulsewise.cli._stages import STAGES
+
+    stages = list(STAGES)
+    stages = stages[: stages.index(until) + 1] if until in stages else stages
+    ids = run.dataset.ids()
+    about = {
+        "recipe": run.recipe.name,
+        "folder": run.folder.as_posix(),
+        "there_already": run.folder.exists(),
+        "recordings": len(ids),
+        "stages": stages,
+    }
+    if json:
+        _output.emit("run", {**about, "written": False})
+    else:
+        _output.facts({**about, "written": "nothing (dry run)"})
+
+
+def gate(text: str) -> tuple[str, float]:
+    """`skill=0.05` as a name and a bound; `usage` where it is not of that form."""
+    name, _, bound = text.partition("=")
+    try:
+        value = float(bound)
+    except ValueError:
+        value = float("nan")
+    if name not in GATES or value != value:
+        raise UsageError("usage", f"--fail-under wants {' or '.join(GATES)}=NUMBER, {text[:40]!r} came")
+    return name, value
+
+
+def check_gates(result: Result, gates: Sequence[tuple[str, float]]) -> None:
+    """Raise `gate` where a figure is below its bound, or cannot be computed."""
+    for name, bound in gates:
+        deciding = [c.skill for part in result.quantities for c in part.controls if c.decisive]
+        values = [skill.low if name == "skill_low" else skill.value for skill in deciding]
+        known = [value for value in values if value is not None]
+        if not known:
+            raise GateError("gate", f"{name} cannot be computed", where="--fail-under")
+        if min(known) < bound:
+            raise GateError(
+                "gate", f"{name} is {min(known):.3f}, at least {bound:g} was asked for", where="--fail-under"
+            )
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Executor | None]:
+    """An executor on the Dask cluster at an address; None without one."""
+    if not address:
+        yield None
+        return
+    from pulsewise.core.errors import SetupError
+    from pulsewise.core.registry import needs
+
+    try:
+        distributed: Any = import_module("distributed")
+    except ModuleNotFoundError:
+        raise needs("distributed", "--scheduler") from None
+    try:
+        client = distributed.Client(address, timeout="10s")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SetupError(
+            "environment", "the Dask scheduler does not answer", where="--scheduler", fix="e.g. tcp://127.0.0.1:8786"
+        ) from error
+    with client:
+        yield client.get_executor()

@@ -1,0 +1,112 @@
+"""Run a recipe from recordings to report: store, split, train, evaluate, report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pulsewise.cli._options import Data, DryRun, Json, Settings, Workers
+from pulsewise.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pulsewise.cli._run import Run
+
+PANEL = "Start"
+
+
+def run_recipe(
+    recipe: str | Path,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    settings: Sequence[str] = (),
+    until: str = "report",
+    workers: int | None = 1,
+    overwrite: bool = False,
+) -> Run:
+    """A recipe through every stage, quietly; `pulsewise.run` of the Python interface.
+
+    Parameters
+    ----------
+    recipe : path or name
+        A TOML file, or the name of a recipe that comes with the package.
+    data : path, optional
+        Folder of the recordings (`dataset.root`).
+    out : path, optional
+        The run folder; by default `runs/<name>-<fingerprint>`.
+    settings : sequence of str
+        `a.b=value`, replacing values of the recipe.
+    until : str
+        Last stage.
+    workers : int, optional
+        Processes that prepare recordings; None: one per processor (a script then needs
+        `if __name__ == "__main__"`).
+    overwrite : bool
+        Begin anew.
+
+    Returns
+    -------
+    Run
+        Its `folder`, `result()`, `store()`, `split()`.
+    """
+    from pulsewise.cli._run import carry_out, prepare
+
+    made = prepare(recipe, data=data, out=out, settings=settings)
+    made.workers, made.say = workers, lambda text: None
+    return carry_out(made, until=until, overwrite=overwrite)
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name from pulsewise list recipes.")],
+    data: Data = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/<name>-<fingerprint>].")
+    ] = None,
+    settings: Settings = None,
+    until: Annotated[
+        str, typer.Option("--until", help="Last stage: store, split, train, evaluate, report.")
+    ] = "report",
+    workers: Workers = 0,
+    scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Prepare on a Dask cluster.")] = "",
+    devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option("--fail-under", metavar="skill=X", help="Exit 5 where a figure is below X; repeatable."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew, whatever is there.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Run a recipe from recordings to report.
+
+    Windows are stored, people split, a model trained, judged on people it never saw beside predictors without skill,
+    and a report written. The run folder is named by the recipe and the recordings: the same call again skips what is
+    finished, and goes on where an interrupted one stopped.
+
+    Example: pulsewise run glucose-resnet34 --data ppg-glucose --set train.epochs=10
+    """
+    from pulsewise.cli import _output, _show
+    from pulsewise.cli._run import carry_out, prepare, summary
+
+    gates = [_show.gate(text) for text in fail_under or ()]
+    if gates and until not in ("evaluate", "report"):
+        raise UsageError("usage", f"--fail-under needs figures, and --until {until} stops before them")
+    made = prepare(recipe, data=data, out=out, settings=settings or ())
+    if dry_run:
+        _show.plan(made, until, json=json)
+        return
+    made.workers, made.say, made.bar = workers or None, _output.say, _output.progress
+    made.progress, made.devices = _output.SETTINGS.progress, devices
+    _output.say(f"{made.folder.as_posix()}/")
+    with _show.cluster(scheduler) as made.executor:
+        carry_out(made, until=until, overwrite=overwrite)
+    if json:
+        _output.emit("run", summary(made))
+    elif until in ("evaluate", "report"):
+        _show.verdict(made.result())
+        _output.facts(summary(made)["files"])
+    if gates:
+        _show.check_gates(made.result(), gates)
