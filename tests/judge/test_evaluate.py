@@ -143,3 +143,10 @@ def test_no_skill_is_claimed_on_null_people(make_rows):
     settings = Settings(resamples=200)
     claims = sum(judge_rows(make_rows(gain=0, noise=8, seed=s), GLUCOSE, settings).verdict.claim for s in range(20))
     assert claims <= 1
+
+
+@pytest.mark.soak
+def test_skill_is_claimed_on_at_most_one_in_twenty_of_many_null_cohorts(make_rows):
+    settings = Settings(resamples=500)
+    found = [judge_rows(make_rows(gain=0, noise=8, seed=s), GLUCOSE, settings).verdict.claim for s in range(200)]
+    assert sum(found) <= 10

@@ -15,7 +15,7 @@ from pulsewise.core.plugin import Target, Task
 from pulsewise.judge.evaluate import judge_rows
 from pulsewise.judge.result import Example, FlowStep, SplitSummary, Training
 from pulsewise.judge.score import Settings
-from pulsewise.show.report import render, report
+from pulsewise.show.report import _css, render, report
 
 GLUCOSE = Task("glucose", (Target("glucose", "mg/dL", 20, 600),))
 INJECTIONS = (
@@ -238,3 +238,27 @@ def test_two_quantities_share_a_headline_and_have_a_sentence_each(make_rows):
     assert "systolic and diastolic pressure" in said
     assert said.count("Mean absolute error") == 2
     assert len(page.ids) == len(set(page.ids))
+
+
+def contrast(one, two):
+    """Contrast of two colours (#rrggbb or #rgb) as WCAG 2 defines it."""
+
+    def luminance(colour):
+        digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+        channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    light, dark = sorted((luminance(one), luminance(two)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_can_be_read_in_light_in_dark_and_on_paper():
+    palettes = re.findall(r":root \{(.*?)\}", _css(), re.DOTALL)
+    assert len(palettes) == 3
+    for palette in palettes:
+        colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+);", palette))
+        for name in ("ink", "muted", "model", "control", "alert"):
+            for ground in ("paper", "raised", "band"):
+                assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
+        assert contrast(colours["stamp"], colours["stamp-paper"]) >= 7
