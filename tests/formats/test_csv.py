@@ -305,3 +305,26 @@ def test_a_signal_is_kept_as_float32(tmp_path: Path) -> None:
     path.write_text("t,ppg\n0.0,0.1\n0.1,0.2\n0.2,0.3\n")
     signal = only(path).signals[0]
     assert isinstance(signal, Signal) and signal.samples.dtype == np.float32
+
+
+@pytest.mark.soak
+def test_ten_million_rows_in_less_than_a_gibibyte(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    count = 10_000_000
+    columns = {"t_s": np.round(np.arange(count) / 250, 3), "ppg": np.tile(np.arange(1000) / 4, count // 1000)}
+    pacsv.write_csv(pa.table(columns), tmp_path / "a.csv", pacsv.WriteOptions(quoting_style="none"))
+    code = (
+        "import pathlib, resource, sys; from pulsewise.formats import csv\n"
+        "signal = csv.read(pathlib.Path(sys.argv[1]))[0].signals[0]\n"
+        "print(len(signal.samples), signal.rate, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.csv")], capture_output=True, text=True, check=True
+    )
+    rows, rate, peak = (float(word) for word in done.stdout.split())
+    assert (rows, rate) == (count, 250) and peak < 2**30

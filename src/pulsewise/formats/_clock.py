@@ -63,6 +63,15 @@ class Grid:
     kind: str
     notes: tuple[Note, ...] = field(default=())
 
+    def away(self) -> float:
+        """How far the stamps are from the places of their rows at most, in periods."""
+        worst, block = 0.0, 2**20
+        for at in range(0, len(self.places), block):
+            places, stamps = self.places[at : at + block], self.stamps[at : at + block]
+            off = np.abs(stamps * self.rate - places)[places >= 0]
+            worst = max(worst, float(off.max(initial=0.0)))
+        return worst
+
     def place(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """One column (n,), NaN where there is no value, on the axis: samples and valid, shape (length,)."""
         if self.kind != "irregular":
@@ -128,6 +137,9 @@ def fit(stamps: NDArray[np.float64], where: str = "") -> Grid:
     if stamps[-1] > LONGEST_S:
         raise InputError("too_large", "the timestamps span more than a year", where=where, fix="check the time unit")
     period = float(np.median(steps[steps > 0]))
+    if float(steps.min()) > (1 - STEP_TOLERANCE) * period and float(steps.max()) < (1 + STEP_TOLERANCE) * period:
+        del steps
+        return _gapless(stamps, period, where)
     ratio = steps / period
     whole = np.round(ratio)
     off = (np.abs(ratio - whole) > STEP_TOLERANCE) | (whole < 1)
@@ -140,17 +152,20 @@ def fit(stamps: NDArray[np.float64], where: str = "") -> Grid:
     return _irregular(stamps, where)
 
 
-def slope(stamps: NDArray[np.float64], places: NDArray[np.int64], group: NDArray[np.int64]) -> float:
-    """Seconds per place: least squares with one intercept per group, fitted again without far-off stamps."""
+def slope(stamps: NDArray[np.float64], places: NDArray[np.int64], group: NDArray[np.int64] | None) -> float:
+    """Seconds per place: least squares with one intercept per group (or one), fitted again without far-off stamps."""
     keep = np.ones(len(stamps), dtype=bool)
     result = float("nan")
     for _ in range(3):
-        t, k = _demeaned(stamps[keep], group[keep]), _demeaned(places[keep].astype(np.float64), group[keep])
+        within = None if group is None else group[keep]
+        t, k = _demeaned(stamps[keep], within), _demeaned(places[keep].astype(np.float64), within)
         spread = float(k @ k)
         if spread <= 0:
             break
         result = float(k @ t) / spread
-        residual = np.abs(t - result * k)
+        k *= result
+        t -= k
+        residual = np.abs(t, out=t)
         limit = max(6 * float(np.median(residual)) / 0.6745, 1e-9)
         inside = residual <= limit
         if inside.all() or inside.sum() < 0.5 * len(stamps):
@@ -159,10 +174,21 @@ def slope(stamps: NDArray[np.float64], places: NDArray[np.int64], group: NDArray
     return result
 
 
-def _demeaned(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+def _demeaned(values: NDArray[np.float64], group: NDArray[np.int64] | None) -> NDArray[np.float64]:
+    if group is None:
+        values -= values.mean()
+        return values
     counts = np.bincount(group)
     sums = np.bincount(group, weights=values)
     return np.asarray(values - (sums / np.maximum(counts, 1))[group], dtype=np.float64)
+
+
+def _gapless(stamps: NDArray[np.float64], period: float, where: str) -> Grid:
+    """No step but of one period: nothing to place. Long recordings take this way, with little memory."""
+    places = np.arange(len(stamps), dtype=np.int64)
+    fitted = slope(stamps, places, None)
+    rate = _tidy(1.0 / (fitted if np.isfinite(fitted) and fitted > 0 else period), stamps)
+    return _grid(rate, len(stamps), places, stamps, "regular", where)
 
 
 def _regular(stamps: NDArray[np.float64], period: float, where: str) -> Grid:

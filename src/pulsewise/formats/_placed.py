@@ -126,10 +126,9 @@ def _clocks(timed: Timed, rows: NDArray[np.int64], grid: _clock.Grid) -> dict[st
     """The file's clocks, one value per sample (NaN in gaps); none where one clock says no more than the rate."""
     if timed.line is None or grid.kind == "irregular":
         return {}
-    kept = grid.places >= 0
-    away = np.abs(grid.stamps[kept] - grid.places[kept] / grid.rate)
-    if len(timed.line.clocks) == 1 and float(away.max()) * grid.rate < 0.05:
+    if len(timed.line.clocks) == 1 and grid.away() < 0.05:
         return {}
+    kept = grid.places >= 0
     out = {}
     for name, clock in timed.line.clocks.items():
         values = np.full(grid.length, np.nan)

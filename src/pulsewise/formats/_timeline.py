@@ -89,7 +89,7 @@ def _one(column: Column, stated: float | None, zone: str | None, waveform: bool)
     if not len(known):
         raise InputError("malformed", "the time column holds no times", where=name, fix="check its form")
     unit, notes = column.role.unit, []
-    middle = float(np.median(values[known]))
+    middle = float(values[known[len(known) // 2]])
     epoch = next(
         (u for u in FACTORS if u != "min" and unit in ("", u) and _EPOCH_S[0] < middle * FACTORS[u] < _EPOCH_S[1]), None
     )
@@ -99,8 +99,9 @@ def _one(column: Column, stated: float | None, zone: str | None, waveform: bool)
         unit, note = _unit_of(values[known], stated, waveform, name)
         notes += [note] if note else []
     first = float(values[known[0]])
-    seconds = (values - first) * FACTORS[unit]
-    clocks = {name: values * FACTORS[unit]}
+    seconds = values - first
+    seconds *= FACTORS[unit]
+    clocks = {name: values if FACTORS[unit] == 1 else values * FACTORS[unit]}
     if epoch:
         start = start_of(round(first * FACTORS[unit] * 1e6))
         return Timeline(seconds, start, "", f"time from {name!r}, {unit} since 1970", clocks, tuple(notes))
