@@ -82,6 +82,9 @@ def test_other_settings_are_not_mixed_in(tmp_path: Path, change: dict) -> None:
     assert (caught.value.code, caught.value.exit_status) == ("resume_mismatch", 6)
     assert Store(tmp_path).fingerprint == before
     assert make(data, tmp_path, **{**SETTINGS, **change}, workers=1, overwrite=True).fingerprint != before
+    seen: list[int] = []
+    make(data, tmp_path, **{**SETTINGS, **change}, workers=1, overwrite=True, progress=lambda d, t: seen.append(d))
+    assert not seen  # the same settings: nothing is thrown away
 
 
 def test_a_table_of_labels_counts_by_its_content(tmp_path: Path) -> None:

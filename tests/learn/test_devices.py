@@ -35,7 +35,7 @@ def test_two_processes_train_one_network(make_recipe, disk_store: Path, tmp_path
 
 @pytest.mark.soak
 def test_an_error_in_one_process_is_shown_as_its_own(make_recipe, disk_store: Path, tmp_path: Path) -> None:
-    made = make_recipe(**TABLES | {"train": {"lr": 1e30, "clip": 0.0}})
+    made = make_recipe(**TABLES | {"train": {"lr": 1e30, "clip": 0.0, "checkpoint_steps": 1}})
     store = Store(disk_store)
     fold = split.make(store.columns(), made.split).folds[0]
     with pytest.raises(PulsewiseError, match=r"batch \d+ of epoch \d+.*\[diverged\]"):

@@ -22,7 +22,7 @@ from pulsewise.learn.train import train
 
 DRIVER = Path(__file__).with_name("killed_training.py")
 TRAIN = {"epochs": 4, "batch": 8, "checkpoint_steps": 2, "schedule": "plateau", "plateau_epochs": 0}
-READS = 4 * (3 + 2)  # of batches: 28 windows of 7 people are 3 steps and a rest of 4; 3 of validation are 1
+READS = 4 * (3 + 1) + 2  # of batches: 3 steps and 1 of validation per epoch, then the domain and the intervals
 
 
 @pytest.fixture(scope="module")

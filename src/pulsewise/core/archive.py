@@ -60,7 +60,7 @@ def unzipped(path: Path, wanted: str = "", *, nested: bool = False) -> Iterator[
             try:
                 with archive.open(info) as packed, target.open("wb") as file:
                     left = _copy(packed, file, left, nested)
-            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
                 raise InputError("malformed", "a member of the archive is damaged or locked") from error
             out[info.filename] = target
         yield out
@@ -81,32 +81,46 @@ def _copy(packed: IO[bytes], file: IO[bytes], left: int, nested: bool) -> int:
 
 
 @contextmanager
-def checked_zip(path: Path, *, nested: bool = False, stored: bool = False) -> Iterator[zipfile.ZipFile]:
+def checked_zip(
+    path: Path,
+    *,
+    nested: bool = False,
+    stored: bool = False,
+    members: int = limits.ARCHIVE_MEMBERS,
+    most: int = limits.EXPANDED_BYTES,
+) -> Iterator[zipfile.ZipFile]:
     """A ZIP file whose directory keeps the limits, opened; nothing is unpacked. Raises as `unzipped`.
 
-    With `stored` members that are not packed do not count: they cannot be larger than the file.
+    Parameters
+    ----------
+    nested : bool
+        Whether members may be archives themselves.
+    stored : bool
+        Members that are not packed do not count: they cannot be larger than the file.
+    members, most : int
+        Most members, and most bytes they may unpack to.
     """
-    _check_directory(path)
+    _check_directory(path, members)
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, struct.error, ValueError, RuntimeError) as error:
         raise InputError("malformed", "not a ZIP file, or a damaged one") from error
     with archive:
         infos = archive.infolist()
-        if len(infos) > limits.ARCHIVE_MEMBERS:
-            raise _too_much(f"the archive holds more than {limits.ARCHIVE_MEMBERS} files")
+        if len(infos) > members:
+            raise _too_much(f"the archive holds more than {members} files")
         for info in infos:
             _check_member(info, nested)
             if not (stored and info.compress_type == zipfile.ZIP_STORED):
-                _check_growth(info.file_size, max(1, info.compress_size))
+                _check_growth(info.file_size, max(1, info.compress_size), most)
         counted = [i for i in infos if not (stored and i.compress_type == zipfile.ZIP_STORED)]
         if any(i.file_size > i.compress_size for i in infos if i.compress_type == zipfile.ZIP_STORED):
             raise InputError("malformed", "a stored member is larger than its place in the archive")
-        _check_growth(sum(i.file_size for i in counted), max(1, sum(i.compress_size for i in counted)))
+        _check_growth(sum(i.file_size for i in counted), max(1, sum(i.compress_size for i in counted)), most)
         yield archive
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: Path, members: int) -> None:
     """Refuse a directory of too many members by the end record, before it is read (a million members take seconds)."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -116,8 +130,8 @@ def _check_directory(path: Path) -> None:
     if at < 0 or len(tail) < at + 22:
         raise InputError("malformed", "not a ZIP file, or one that breaks off")
     count, length = struct.unpack("<HI", tail[at + 10 : at + 16])
-    if count > limits.ARCHIVE_MEMBERS or length > DIRECTORY_BYTES:
-        raise _too_much(f"the archive holds more than {limits.ARCHIVE_MEMBERS} files")
+    if count > members or length > max(DIRECTORY_BYTES, 512 * members):
+        raise _too_much(f"the archive holds more than {members} files")
 
 
 def _check_member(info: zipfile.ZipInfo, nested: bool) -> None:
@@ -138,9 +152,9 @@ def _check_member(info: zipfile.ZipInfo, nested: bool) -> None:
         raise InputError("malformed", "the archive is locked with a password", fix="unpack it first")
 
 
-def _check_growth(unpacked: int, packed: int) -> None:
-    if unpacked > limits.EXPANDED_BYTES:
-        raise _too_much(f"the archive unpacks to more than {limits.EXPANDED_BYTES >> 20} MiB")
+def _check_growth(unpacked: int, packed: int, most: int = limits.EXPANDED_BYTES) -> None:
+    if unpacked > most:
+        raise _too_much(f"the archive unpacks to more than {most >> 20} MiB")
     if unpacked > SMALL_BYTES and unpacked > limits.EXPANSION_RATIO * packed:
         raise _too_much(f"the archive unpacks to more than {limits.EXPANSION_RATIO} times its size")
 

@@ -110,7 +110,7 @@ def prepare(
     progress : callable, optional
         Called with recordings done and recordings in all.
     overwrite : bool
-        Begin anew where the folder holds a store of other settings.
+        Begin anew where the folder holds a store of other settings; one of the same settings is finished.
     width : str
         `auto`: 16 bits where the error stays below `shard.LARGEST_ERROR`; or `float32`.
 
@@ -173,19 +173,26 @@ def _resume(
 ) -> tuple[dict[str, dict[str, Any]], bool]:
     """Lines of the manifest that still hold, and whether others do not; writes the header where there is none."""
     header = job.out / store.HEADER
-    if header.is_file() and not overwrite:
-        found = store.read_json(header, "")
-        shard.check_version(found, "the store")
-        if found.get("settings") != settings:
-            changed = sorted(k for k in settings if settings[k] != dict(found.get("settings", {})).get(k))
+    if header.is_file():
+        try:
+            found = store.read_json(header, "")
+            shard.check_version(found, "the store")
+        except ArtifactError:
+            if not overwrite:
+                raise
+            found = {}
+        if found.get("settings") == settings:
+            entries = {entry["id"]: entry for entry in store.read_manifest(job.out)}
+            holds = {name: e for name, e in entries.items() if wanted.get(name) == e["key"] and _whole(job.out, e)}
+            return holds, len(holds) < len(entries)
+        if not overwrite:
+            before = dict(found.get("settings", {}))
+            changed = sorted(key for key in settings if settings[key] != before.get(key))
             raise ArtifactError(
                 "resume_mismatch",
                 f"the store was made with other settings of {', '.join(changed) or 'another version'}",
                 fix="give --overwrite or another --out",
             )
-        entries = {entry["id"]: entry for entry in store.read_manifest(job.out)}
-        holds = {name: e for name, e in entries.items() if wanted.get(name) == e["key"] and _whole(job.out, e)}
-        return holds, len(holds) < len(entries)
     (job.out / store.CARD).unlink(missing_ok=True)
     (job.out / store.MANIFEST).unlink(missing_ok=True)
     write_json(header, {"schema_version": shard.SCHEMA_VERSION, "settings": settings})

@@ -1,4 +1,4 @@
-"""Where a dataset lies: the folder given, or the one of its name among the real recordings."""
+"""What published datasets share: where they lie (the folder given, or PULSEWISE_DATA), and plain columns of numbers."""
 
 from __future__ import annotations
 
@@ -7,25 +7,53 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pulsewise.core.errors import InputError
+from pulsewise.data.labels import NUMBER
+
+DEPTH = 4
 
 
 def find(root: str | None, name: str, folder: str, needed: str) -> Path:
-    """The folder that holds `needed`, looked for in `root`, `$PULSEWISE_DATA/<folder>` and their `raw` folders.
+    """The folder that holds `needed` (a wildcard), looked for in `root`, or else in `$PULSEWISE_DATA/<folder>`.
 
-    Raises `not_found` saying how to get the dataset.
+    Also below: in `raw`, and up to `DEPTH` folders deep, as archives unpack. Raises `not_found` saying
+    how to get the dataset.
     """
-    given = [Path(root)] if root else []
-    if "PULSEWISE_DATA" in os.environ:
-        given.append(Path(os.environ["PULSEWISE_DATA"]))
-    for base in given:
+    kept = os.environ.get("PULSEWISE_DATA")
+    for base in [Path(root)] if root else [Path(kept)] if kept else []:
         for place in (base, base / "raw", base / folder, base / folder / "raw"):
-            if (place / needed).exists():
+            if (place / needed).exists() or any(place.glob(needed)):
                 return place
+        if found := _below(base / folder, needed) or (_below(base, needed) if root else None):
+            return found
     where = "in --data DIR" if root else "(no --data DIR was given)"
     raise InputError(
         "not_found", f"the dataset {name} was not found {where}: {needed!r} is missing", fix=f"pulsewise fetch {name}"
     )
+
+
+def _below(folder: Path, needed: str) -> Path | None:
+    """The first folder up to `DEPTH` deep that holds `needed`."""
+    for depth in range(1, DEPTH + 1) if folder.is_dir() else ():
+        if found := sorted(folder.glob("*/" * depth + needed)):
+            return found[0].parent
+    return None
+
+
+def numbers(text: str, where: str) -> NDArray[np.float32]:
+    """Numbers with white space between them, shape (T,); `malformed` for anything else, `1_000` and `nan` included.
+
+    Raises `empty_recording` where there is none.
+    """
+    words = text.split()
+    if not words:
+        raise InputError("empty_recording", "the recording holds no samples", where=where)
+    if not all(NUMBER.fullmatch(word) for word in words):
+        raise InputError("malformed", "the recording holds something else than numbers", where=where)
+    return np.array(words, dtype=np.float32)
 
 
 def digest(paths: Iterable[Path], *facts: object) -> str:

@@ -8,22 +8,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import DatasetInfo
 from pulsewise.core.recording import Provenance, Recording, Reference, Signal
+from pulsewise.data.fetch import Source
 from pulsewise.datasets import _root
 
 INFO = DatasetInfo(
     title="PPG-BP: a short-recorded photoplethysmogram dataset for blood pressure monitoring in China",
-    licence="CC BY 4.0 as remembered; check at the source before passing it on",
+    licence="CC BY 4.0 as remembered, not verified; check at the source before passing it on",
     source="https://doi.org/10.6084/m9.figshare.5459299 (from memory)",
     citation="Liang, Chen, Liu, Elgendi, Scientific Data 2018;5:180020, doi:10.1038/sdata.2018.20",
     people="219, of which a copy may hold a part",
     signals="PPG, 1000 Hz, 2.1 s, three segments a person",
     labels="SBP, DBP, heart rate, hypertension, diabetes",
 )
+
+FETCH = Source("ppg-bp", listing="https://api.figshare.com/v2/articles/5459299")
 
 RATE = 1000.0
 SEGMENTS = "0_subject"
@@ -60,13 +61,8 @@ class PpgBp:
     def read(self, recording_id: str) -> Recording:
         """One segment of 2.1 s with the cuff's SBP and DBP and the heart rate, which hold for all of it."""
         person, row = self._row(recording_id)
-        text = self._path(recording_id).read_text(encoding="ascii", errors="replace").split()
-        try:
-            samples = np.array([float(word) for word in text], dtype=np.float32)
-        except ValueError as error:
-            raise InputError("malformed", "a segment holds something else than numbers", where=recording_id) from error
-        if not len(samples):
-            raise InputError("empty_recording", "the segment is empty", where=recording_id)
+        text = self._path(recording_id).read_text(encoding="ascii", errors="replace")
+        samples = _root.numbers(text, recording_id)
         signal = Signal("ppg", "ppg", "a.u.", RATE, samples, rate_source="dataset")
         names = {"sbp": _COLUMNS[5], "dbp": _COLUMNS[6], "heart_rate": _COLUMNS[7]}
         references = [
@@ -88,7 +84,10 @@ class PpgBp:
             references=tuple(references),
             demographics={k: float(v) for k, v in numbers.items() if v is not None}
             | {"sex": str(row["Sex_M_F"] or "").casefold()},
-            conditions={"hypertension": str(row["Hypertension"] or "unknown")},
+            conditions={
+                "hypertension": str(row["Hypertension"] or "unknown"),
+                "diabetes": str(row.get("Diabetes") or "none stated"),
+            },
             device="ppg-bp",
             provenance=Provenance("ppg_bp", reader="pulsewise.datasets.ppg_bp", why="layout of the dataset"),
         )
@@ -110,7 +109,7 @@ class PpgBp:
 
 def build(config: Config) -> PpgBp:
     """The dataset; `not_found` where it is not, `malformed` where its spreadsheet has other columns."""
-    folder = _root.find(config.root, "ppg_bp", "ppg-bp", SEGMENTS)
+    folder = _root.find(config.root, "ppg_bp", FETCH.folder, SEGMENTS)
     labels = _labels(folder / LABELS)
     found = [p.stem for p in (folder / SEGMENTS).glob("*_*.txt") if p.stem.partition("_")[0] in labels]
     numbered = sorted((int(a), int(b), name) for name in found for a, _, b in [name.partition("_")] if b.isdigit())

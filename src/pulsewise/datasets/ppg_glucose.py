@@ -6,20 +6,24 @@ import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import DatasetInfo
 from pulsewise.core.recording import Provenance, Recording, Reference, Signal
+from pulsewise.data.fetch import Remote, Source
 from pulsewise.datasets import _root
 
 INFO = DatasetInfo(
     title="PPG dataset with glucose and body measures",
-    licence="CC BY 4.0 as remembered; check at the source before passing it on",
+    licence="CC BY 4.0 as remembered, not verified; check at the source before passing it on",
     source="https://doi.org/10.17632/37pm7jk7jn (from memory)",
     people="23",
     signals="PPG, 2175 Hz (stated in a report that comes with the data, not in the files), 10 s",
     labels="glucose; no value below 70 mg/dL, so nothing can be learned about hypoglycaemia",
+)
+
+FETCH = Source(
+    "ppg-glucose-mendeley",
+    files=(Remote("https://data.mendeley.com/public-api/zip/37pm7jk7jn/download/1", "PPG_Dataset.zip"),),
 )
 
 RATE = 2175.0
@@ -53,7 +57,7 @@ class PpgGlucose:
         """One recording of 10 s with its glucose, which holds for all of it."""
         signal_path, label_path = self._paths(recording_id)
         try:
-            samples = np.array([float(x) for x in signal_path.read_text(encoding="ascii").split()], dtype=np.float32)
+            samples = _root.numbers(signal_path.read_text(encoding="ascii"), recording_id)
             with label_path.open(encoding="utf-8-sig", newline="") as file:
                 row = next(csv.DictReader(file))
             glucose = Reference("glucose", float(row["Glucose"]), "mg/dL", method="meter", source_unit="mg/dL")
@@ -87,7 +91,7 @@ class PpgGlucose:
 
 def build(config: Config) -> PpgGlucose:
     """The dataset; `not_found` where it is not, `empty_recording` where no signal has a label."""
-    folder = _root.find(config.root, "ppg_glucose", "ppg-glucose-mendeley", "RawData")
+    folder = _root.find(config.root, "ppg_glucose", FETCH.folder, "RawData")
     names = sorted(path.stem.removeprefix("signal_") for path in (folder / "RawData").glob("signal_*_*.csv"))
     labelled = tuple(name for name in names if (folder / "Labels" / f"label_{name}.csv").is_file())
     if not labelled:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import DatasetInfo
 from pulsewise.core.recording import Note, Provenance, Recording, Reference, Signal
+from pulsewise.data.fetch import Remote, Source
 from pulsewise.datasets import _root
 
 INFO = DatasetInfo(
@@ -29,6 +30,17 @@ INFO = DatasetInfo(
     people="5,361 in all; a subset file holds a part",
     signals="ECG, PPG (filtered 0.5-8 Hz and normalised by the publisher), ABP (mmHg); 125 Hz, 10 s",
     labels="SBP, DBP of each segment, from the ABP of the same segment",
+)
+
+FETCH = Source(
+    "pulsedb",
+    files=(
+        Remote(
+            "https://www.kaggle.com/api/v1/datasets/download/weinanwangrutgers/pulsedb-balanced-training-and-testing",
+            "pulsedb-subsets.zip",
+        ),
+    ),
+    by_hand="get the subset files from the publisher's page and give their folder with --from",
 )
 
 RATE, SAMPLES, PAUSE = 125.0, 1250, 125

@@ -11,8 +11,8 @@ A file's timestamps are one of three things:
   interpolation, never across more than 2.5 periods, and a note says so.
 
 The rate is the slope of the least-squares line through stamps against places, with one intercept per stretch between
-gaps of more than 50 periods (the number of samples lost in a shorter one is certain), so that a gap cannot bend it;
-stamps far from the line are left out and the line is fitted again.
+gaps, so that a gap, which need not be a whole number of periods, cannot bend it; stamps far from the line are left out
+and the line is fitted again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DRIFT_NOTE_PPM = 500.0
 DRIFT_REFUSED_PPM = 10_000.0
 STEP_TOLERANCE = 0.45
 OFF_SHARE = 0.02
-CERTAIN_PERIODS = 50
+MANY_GAPS = 0.05
 BRIDGED_PERIODS = 2.5
 LONGEST_S = 366 * 86_400.0
 COARSE_TICKS = 3.0
@@ -195,7 +195,9 @@ def _regular(stamps: NDArray[np.float64], period: float, where: str) -> Grid:
     for _ in range(4):
         counts = _counts(np.diff(stamps) / period)
         places = np.concatenate(([0], np.cumsum(counts)))
-        group = np.concatenate(([0], np.cumsum(counts > CERTAIN_PERIODS)))
+        group = np.concatenate(([0], np.cumsum(counts > 1)))
+        if group[-1] > MANY_GAPS * len(stamps):  # single losses all over: too little is left of each stretch
+            group = np.zeros(len(stamps), dtype=np.int64)
         fitted = slope(stamps, places, group)
         if not np.isfinite(fitted) or fitted <= 0:
             fitted = stamps[-1] / float(places[-1])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pulsewise.core import limits
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import Match, ReadOptions
@@ -61,10 +62,11 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
 
     Raises `empty_recording`, `malformed`, `unit` (values that cannot be in the stated unit), `label` (no value left).
     """
+    limits.check_address(path)
     options = options or ReadOptions()
     with path.open("rb") as file:
-        head = file.read(65_536)
-    dialect = probe(head, complete=len(head) < 65_536)
+        head = file.read(limits.HEADER_BYTES)
+    dialect = probe(head, complete=len(head) < limits.HEADER_BYTES)
     form = _form(_header(head))
     if dialect is None or not form:
         raise InputError("malformed", "the columns are not those of a table of labels")

@@ -58,6 +58,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
 
     Raises `empty_recording`, `malformed`, `sampling_rate` (kept windows without `options.rate`).
     """
+    limits.check_address(path)
     options = options or ReadOptions()
     with path.open("rb") as file:
         head = file.read(limits.HEADER_BYTES)

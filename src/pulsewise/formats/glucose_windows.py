@@ -65,6 +65,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Windows]:
     Raises `sampling_rate` without `options.rate`, `malformed` (samples missing, there twice or no numbers), `unit`,
     `too_large`, `empty_recording`.
     """
+    limits.check_address(path)
     options = options or ReadOptions()
     rate = limits.check_rate(options.rate)
     with path.open("rb") as file:

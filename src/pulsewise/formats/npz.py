@@ -72,7 +72,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
             if count * dtype.itemsize > info.file_size:
                 raise InputError("malformed", "an array is shorter than its header says", where=info.filename[:60])
             raw = member.read()
-    except (ValueError, SyntaxError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (ValueError, SyntaxError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
         raise InputError(
             "malformed", "a member is no NumPy array, or a damaged one", where=info.filename[:60]
         ) from error

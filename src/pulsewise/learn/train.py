@@ -64,12 +64,21 @@ def train(
     with lock(out):
         if resume and (finished := _finished(out, problem)) is not None:
             return finished
+        _sweep(out)
         if not resume:
             shutil.rmtree(out / FOLDER, ignore_errors=True)
         bundle = (
             _fit_network(problem, out, resume, force, progress, devices) if problem.neural else _fit_arrays(problem)
         )
         return _validated(bundle, problem).save(out / BUNDLE)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a killed process left half-written."""
+    for part in out.glob(f".{BUNDLE}.*"):
+        shutil.rmtree(part, ignore_errors=True)
+    for file in (out / FOLDER).glob(".*.part"):
+        file.unlink(missing_ok=True)
 
 
 def untrained(store: Source, fold: Fold, recipe: Recipe) -> Bundle:

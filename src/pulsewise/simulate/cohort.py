@@ -205,11 +205,8 @@ def _faulty(
     signals = list(recording.signals)
     for k in range(int(who.kept[session])):
         if windows[k]:
-            start, state = k * made.period_s, int(seeds[first + k].integers(0, 2**63))
-            for place, s in enumerate(signals):
-                axis = "xyz".find(s.name[-1]) if s.kind == "acc" else 0
-                rng = np.random.default_rng(state)
-                signals[place] = faults.apply_window(s, str(windows[k]), start, start + made.duration_s, rng, axis)
+            start = k * made.period_s
+            signals = faults.damaged(signals, str(windows[k]), start, start + made.duration_s, seeds[first + k])
     recording = replace(recording, signals=tuple(signals))
     return faults.apply_recording(recording, whole, seeds[first + made.windows]) if whole else recording
 

@@ -163,20 +163,11 @@ def recording(
             signal = Signal(label, kind, UNITS[kind], rate, samples.astype(np.float32), rate_source="dataset")
             signals.append(replace(signal, clocks=clocks))
     for artefact in artefacts:
-        state = int(fault_rng.integers(0, 2**63))
-        for place, s in enumerate(signals):
-            axis = "xyz".find(s.name[-1]) if s.kind == "acc" else 0
-            fresh = np.random.default_rng(state)
-            signals[place] = faults.apply_window(s, artefact.kind, artefact.start, artefact.end, fresh, axis)
+        signals = faults.damaged(signals, artefact.kind, artefact.start, artefact.end, fault_rng)
     inside = (made.time >= 0) & (peak < duration_s)
+    source = Provenance("simulated", reader="pulsewise.simulate")
     return Continuous(
-        Recording(
-            name,
-            tuple(signals),
-            references=tuple(references),
-            synthetic=True,
-            provenance=Provenance("simulated", reader="pulsewise.simulate"),
-        ),
+        Recording(name, tuple(signals), references=tuple(references), synthetic=True, provenance=source),
         made.time[inside],
         foot[inside],
         peak[inside],

@@ -6,6 +6,7 @@ change its clock, polarity, unit or channels as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +17,9 @@ from pulsewise.core.recording import Recording, Signal
 from pulsewise.simulate.people import Plan
 from pulsewise.simulate.streams import stream
 from pulsewise.simulate.waves import FULL_SCALE, LEVEL, PULSE, tones
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 WINDOW_FAULTS: dict[str, str] = {
     "gap": "a stretch of samples is missing",
@@ -57,9 +61,13 @@ def drawn(plan: Plan, index: int) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     return np.where(here < share, names[which], ""), np.where(there < share, whole[what], "")
 
 
-def apply_window(
-    signal: Signal, fault: str, start: float, end: float, rng: np.random.Generator, axis: int = 0
-) -> Signal:
+def damaged(signals: Sequence[Signal], fault: str, start: float, end: float, rng: np.random.Generator) -> list[Signal]:
+    """Every signal of a recording with one fault of `WINDOW_FAULTS` between two times, by the same chance for all."""
+    state = int(rng.integers(0, 2**63))
+    return [apply_window(s, fault, start, end, np.random.default_rng(state)) for s in signals]
+
+
+def apply_window(signal: Signal, fault: str, start: float, end: float, rng: np.random.Generator) -> Signal:
     """The signal with one fault of `WINDOW_FAULTS` between two times (seconds of the recording).
 
     Motion is added to every PPG and accelerometer signal from the same generator state, so that they agree; the
@@ -72,7 +80,7 @@ def apply_window(
     part, ok = samples[first:last], valid[first:last]
     times = signal.times[first:last]
     if fault == "motion":
-        _motion(signal, part, times, start, end, rng, axis)
+        _motion(signal, part, times, start, end, rng)
     else:
         _SHAPES[fault](part, ok, times, rng, signal.kind == "ppg")
     if signal.kind == "ppg":
@@ -83,12 +91,11 @@ def apply_window(
 
 def _motion(
     signal: Signal,
-    part: NDArray[np.float64],
-    times: NDArray[np.float64],
+    part: Floats,
+    times: Floats,
     start: float,
     end: float,
     rng: np.random.Generator,
-    axis: int,
 ) -> None:
     share = rng.uniform(0.3, 0.6)
     begin = start + rng.uniform(0, 1 - share) * (end - start)
@@ -100,33 +107,25 @@ def _motion(
     elif signal.kind == "ecg":
         part += 0.4 * size * inside * axes[0]
     elif signal.kind == "acc":
-        part += 0.15 * size * inside * axes[axis]
+        part += 0.15 * size * inside * axes[max("xyz".find(signal.name[-1:]), 0)]
 
 
-def _gap(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, _: bool
-) -> None:
+def _gap(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, _: bool) -> None:
     length = max(int(rng.uniform(0.05, 0.6) * len(x)), 2)
     first = int(rng.integers(0, max(len(x) - length, 1)))
     x[first : first + length], ok[first : first + length] = 0.0, False
 
 
-def _not_a_number(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, _: bool
-) -> None:
+def _not_a_number(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, _: bool) -> None:
     lost = rng.random(len(x)) < 0.5
     x[lost], ok[lost] = 0.0, False
 
 
-def _flat(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, _: bool
-) -> None:
+def _flat(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, _: bool) -> None:
     x[:] = x[0]
 
 
-def _saturated(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _saturated(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     rail = float(np.quantile(x, rng.uniform(0.55, 0.85)))
     if optical:
         x += FULL_SCALE - rail
@@ -134,42 +133,30 @@ def _saturated(
     np.minimum(x, rail, out=x)
 
 
-def _one_bit(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _one_bit(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     x[:] = np.round(LEVEL if optical else 0.0) + (1.0 if optical else 0.001) * (x > np.median(x))
 
 
-def _noise(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _noise(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     x[:] = (LEVEL if optical else 0.0) + (0.4 * PULSE if optical else 0.3) * rng.normal(size=len(x))
 
 
-def _hum(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _hum(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     tone = np.sin(2 * np.pi * float(rng.choice([50.0, 60.0])) * t + 0.3)
     x[:] = (LEVEL if optical else 0.0) + (0.5 * PULSE if optical else 0.5) * tone
 
 
-def _square(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _square(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     up = np.mod(t * rng.uniform(0.7, 3.0), 1.0) < 0.5
     x[:] = (LEVEL if optical else 0.0) + (PULSE if optical else 1.0) * up
 
 
-def _no_contact(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _no_contact(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     first = int(rng.uniform(0.0, 0.6) * len(x))
     x[first:] = float(rng.choice([0.0, FULL_SCALE])) if optical else 0.0
 
 
-def _reconnect(
-    x: NDArray[np.float64], ok: NDArray[np.bool_], t: NDArray[np.float64], rng: np.random.Generator, optical: bool
-) -> None:
+def _reconnect(x: Floats, ok: Mask, t: Floats, rng: np.random.Generator, optical: bool) -> None:
     first, last = int(rng.uniform(0.2, 0.4) * len(x)), int(rng.uniform(0.5, 0.7) * len(x))
     level = float(np.mean(x))
     gain = float(rng.choice([0.3, 3.0]))

@@ -132,7 +132,7 @@ def _sessions(plan: Plan, index: int, person: dict[str, Any]) -> tuple[dict[str,
     rng = stream(plan.seed, index, "session")
     count, per_day = plan.sessions, plan.preset.sessions_per_day
     night = rng.random(count) < pressure.NIGHT_SHARE
-    clock, temperature, offset, missing = rng.random(count), rng.normal(size=count), rng.normal(size=count), None
+    clock, temperature, offset = rng.random(count), rng.normal(size=count), rng.normal(size=count)
     contact, drift, rate = rng.normal(size=count), rng.normal(size=(2, count)), rng.normal(size=count)
     missing, ectopic, atrial = rng.random((3, count))
     day = np.arange(count) // per_day

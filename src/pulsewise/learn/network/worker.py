@@ -1,4 +1,4 @@
-"""One process of a training with several: started by torchrun, told by files what to do (`learn.launch`)."""
+"""One process of a training with several: started by `learn.launch` or torchrun, told by files what to do."""
 
 from __future__ import annotations
 
