@@ -117,6 +117,30 @@ def test_one_column_and_one_line_need_a_rate(tmp_path: Path) -> None:
     np.testing.assert_array_equal(b.samples, np.tile(a.samples, 10))
 
 
+@pytest.mark.parametrize(
+    ("comment", "rate"),
+    [
+        ("Sampling rate: 125 Hz", 125),
+        ("fs=250", 250),
+        ('"sampling frequency (Hz)": 64.5,', 64.5),
+        ("sample_rate = 1 kHz", 1000),
+        ("heart rate: 70", None),
+        ("rate 5", None),
+        ("fs: 10 min", None),
+        ("offs 10", None),
+    ],
+)
+def test_a_rate_in_a_comment(tmp_path: Path, comment: str, rate: float | None) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"# {comment}\nppg\n1\n2\n3\n")
+    if rate is None:
+        with pytest.raises(PulsewiseError, match="sampling_rate"):
+            csv.read(path)
+    else:
+        signal = only(path).signals[0]
+        assert (signal.rate, signal.rate_source) == (rate, "header")
+
+
 def test_a_blank_line_in_one_column_is_a_missing_sample(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("1\n2\n\n4\n\n\n")

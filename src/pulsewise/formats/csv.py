@@ -45,8 +45,9 @@ COMMENT = 1000
 """Characters of it per line."""
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".asc", ".tab")
 _RATE = re.compile(
-    r"(?:sampling[ _-]?(?:rate|frequency)|sample[ _-]?rate|fs|rate)\s*[:=]?\s*\"?(\d+(?:\.\d+)?)\s*(?:hz|hertz)?\b",
-    re.I,
+    r"(?:\bsampl(?:ing|e)[ _-]?(?:rate|frequency)|\bfs)(?:\s|[\":=]|\(hz\)|\[hz\])*"
+    r"(\d+(?:\.\d+)?)\s*(k?hz|hertz|)\"?\s*(?:$|[,;)}\]])",
+    re.IGNORECASE,
 )
 
 
@@ -179,5 +180,7 @@ def _probe(head: bytes, complete: bool) -> Dialect | None:
 
 
 def _stated_rate(dialect: Dialect) -> float | None:
-    found = [float(hit[1]) for comment in dialect.comments if (hit := _RATE.search(comment))]
-    return found[0] if len(set(found)) == 1 and 0 < found[0] <= limits.RATE_HZ else None
+    """The sampling rate that the comments state, if they state one; a heart rate is none."""
+    hits = [hit for comment in dialect.comments if (hit := _RATE.search(comment))]
+    found = {float(hit[1]) * (1000 if hit[2].casefold() == "khz" else 1) for hit in hits}
+    return found.pop() if len(found) == 1 and 0 < max(found) <= limits.RATE_HZ else None
