@@ -1,6 +1,4 @@
-"""PulseDB subsets, on small files made in the published layout."""
-
-from __future__ import annotations
+"""PulseDB subsets, on small files made in their layout."""
 
 import pickle
 from pathlib import Path
@@ -10,48 +8,113 @@ import numpy as np
 import pytest
 
 from pulsewise.core.errors import PulsewiseError
+from pulsewise.data import align, window
+from pulsewise.data.prepare import prepare
 from pulsewise.datasets import pulsedb
+from pulsewise.signals import condition
+
+PEOPLE = ("p000001", "p000001", "p000001", "p000020", "p000020")
 
 
-def make_subset(path: Path, subjects: list[str]) -> np.ndarray:
-    n = len(subjects)
-    signals = np.random.default_rng(0).normal(size=(1250, 3, n))
-    with h5py.File(path, "w") as book:
-        group, words = book.create_group("Subset"), book.create_group("#refs#")
+def make(path: Path, people: tuple[str, ...] = PEOPLE, *, cells: bool = True) -> None:
+    count = len(people)
+    random = np.random.default_rng(len(path.name))
+    with h5py.File(path, "w") as file:
+        group = file.create_group("Subset")
+        signals = random.normal(size=(1250, 3, count)).astype("f4")
+        signals[:, 2] = 90 + 20 * signals[:, 2]
         group["Signals"] = signals
-        for name, values in (("SBP", 100 + np.arange(n)), ("DBP", 60 + np.arange(n)), ("Age", np.full(n, 50.0))):
-            group[name] = values[None].astype(float)
-        for name, texts in (("Subject", subjects), ("Gender", ["M", "F"] * n)):
-            references = []
-            for i, text in enumerate(texts[:n]):
-                words[f"{name}{i}"] = np.array([[ord(c)] for c in text], dtype=np.uint16)
-                references.append(words[f"{name}{i}"].ref)
-            group.create_dataset(name, data=np.array([references], dtype=h5py.ref_dtype))
-    return signals
+        group["SBP"] = 110.0 + np.arange(count)[None]
+        group["DBP"] = 70.0 + np.arange(count)[None]
+        group["Age"] = np.full((1, count), 61.0)
+        group["Height"] = np.full((1, count), np.nan)
+        if not cells:
+            group["Subject"] = np.array([[float(p[1:]) for p in people]])
+            group["Gender"] = np.array([[ord("M")] * count], dtype=np.uint16)
+            return
+        for name, words in (("Subject", people), ("Gender", ["F"] * count)):
+            cell = group.create_dataset(name, (1, count), dtype=h5py.ref_dtype)
+            for i, word in enumerate(words):
+                text = file.create_dataset(
+                    f"#refs#/{name}{i}", data=np.array([[ord(c)] for c in word], dtype=np.uint16)
+                )
+                cell[0, i] = text.ref
 
 
-def test_one_recording_a_person_and_no_window_across_segments(tmp_path: Path) -> None:
-    signals = make_subset(tmp_path / "VitalDB_Train_Subset.mat", ["p1", "p2", "p1"])
-    dataset = pickle.loads(pickle.dumps(pulsedb.build(pulsedb.Config(str(tmp_path), channels=("ppg", "abp")))))
-    assert dataset.ids() == ["VitalDB_Train_Subset/p1", "VitalDB_Train_Subset/p2"]
-    recording = dataset.read("VitalDB_Train_Subset/p1")
-    assert (recording.person, recording.site, recording.demographics) == ("p1", "VitalDB", {"age": 50.0, "sex": "male"})
-    ppg = recording.signal("ppg")
-    assert ppg.runs().tolist() == [[0, 1250], [1375, 2625]]
-    np.testing.assert_allclose(ppg.samples[1375:2625], signals[:, 1, 2], rtol=1e-6)
-    assert [(r.kind, r.value, r.time) for r in recording.references] == [
-        ("sbp", 100, 5.0), ("sbp", 102, 16.0), ("dbp", 60, 5.0), ("dbp", 62, 16.0),
-    ]  # fmt: skip
-    assert dataset.fingerprint("VitalDB_Train_Subset/p1") != dataset.fingerprint("VitalDB_Train_Subset/p2")
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make(tmp_path / "Train_Subset.mat")
+    make(tmp_path / "CalFree_Test_Subset.mat", ("p000099",), cells=False)
+    return tmp_path
 
 
-def test_damaged_and_foreign_files(tmp_path: Path) -> None:
-    with pytest.raises(PulsewiseError, match=r"no \.mat file"):
-        pulsedb.build(pulsedb.Config(str(tmp_path)))
-    (tmp_path / "a.mat").write_bytes(b"nothing")
-    with pytest.raises(PulsewiseError, match="not a MATLAB"):
-        pulsedb.build(pulsedb.Config(str(tmp_path)))
-    with h5py.File(tmp_path / "b.mat", "w") as book:
-        book["x"] = 1
-    with pytest.raises(PulsewiseError, match="not a PulseDB subset"):
-        pulsedb.build(pulsedb.Config(str(tmp_path), files=("b.mat",)))
+def test_a_recording_is_all_segments_of_a_person(root: Path) -> None:
+    dataset = pickle.loads(pickle.dumps(pulsedb.build(pulsedb.Config(str(root), channels=("ppg", "abp")))))
+    assert dataset.ids() == ["cal-free/99", "train/p000001", "train/p000020"]
+    recording = dataset.read("train/p000020")
+    assert (recording.person, recording.conditions["part"], recording.demographics) == (
+        "p000020",
+        "train",
+        {"age": 61.0, "sex": "female"},
+    )
+    assert [(s.kind, s.unit, s.rate) for s in recording.signals] == [("ppg", "a.u.", 125.0), ("abp", "mmHg", 125.0)]
+    assert np.diff(recording.signals[0].runs(), axis=1).tolist() == [[1250], [1250]]
+    with h5py.File(root / "Train_Subset.mat") as file:
+        assert np.array_equal(recording.signals[1].samples[1375:2625], file["Subset/Signals"][:, 2, 4])
+    assert [r.value for r in recording.references if r.kind == "sbp"] == [113.0, 114.0]
+    assert dataset.read("cal-free/99").demographics["sex"] == "male"
+    before = dataset.fingerprint("train/p000001")
+    make(root / "Train_Subset.mat", (*PEOPLE, "p000021"))
+    assert dataset.fingerprint("train/p000001") != before
+
+
+@pytest.mark.parametrize("rate", [None, 25.0])
+def test_a_window_is_a_segment_with_its_own_label(root: Path, tmp_path: Path, rate: float | None) -> None:
+    dataset = pulsedb.build(pulsedb.Config(str(root), parts=("train",)))
+    made = prepare(
+        dataset,
+        tmp_path / "store",
+        condition=condition.Config(rate=rate),
+        window=window.Config(normalise="minmax"),
+        label=align.Config("nearest", tolerance_s=5.0),
+        quantities=("sbp", "dbp"),
+        workers=1,
+    )
+    assert made.column("label_sbp").tolist() == [110.0, 111.0, 112.0, 113.0, 114.0]
+    assert made.column("label_dbp").tolist() == [70.0, 71.0, 72.0, 73.0, 74.0]
+    assert made.column("person").tolist() == list(PEOPLE)
+    assert (made.length, made.card["windows"]["dropped"]) == (10 * round(rate or 125), {})
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (lambda g: g.__delitem__("Signals"), "malformed"),
+        (lambda g: g.__delitem__("Subject"), "malformed"),
+        (lambda g: (g.__delitem__("Signals"), g.create_dataset("Signals", data=np.zeros((1250, 2, 5)))), "malformed"),
+        (lambda g: (g.__delitem__("SBP"), g.create_dataset("SBP", data=np.zeros((1, 4)))), "malformed"),
+        (
+            lambda g: (g.__delitem__("Signals"), g.__setitem__("Signals", h5py.ExternalLink("x.h5", "/a"))),
+            "unsafe_path",
+        ),
+        (lambda g: (g.__delitem__("Subject"), g.create_dataset("Subject", data=[[1.0, 2, 1, 2, 2]])), "malformed"),
+    ],
+)
+def test_a_file_that_is_no_subset_is_refused(root: Path, damage, code: str) -> None:
+    with h5py.File(root / "Train_Subset.mat", "a") as file:
+        damage(file["Subset"])
+    with pytest.raises(PulsewiseError) as caught:
+        pulsedb.build(pulsedb.Config(str(root))).read("train/p000001")
+    assert caught.value.code == code
+
+
+def test_what_is_missing_is_said(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(PulsewiseError, match="aami-test"):
+        pulsedb.build(pulsedb.Config(str(root), parts=("aami-test",)))
+    with pytest.raises(PulsewiseError) as caught:
+        pulsedb.build(pulsedb.Config(str(root))).read("train/../x")
+    assert caught.value.code == "not_found"
+    (root / "Train_Subset.mat").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(PulsewiseError) as caught:
+        pulsedb.build(pulsedb.Config(str(root)))
+    assert caught.value.code == "malformed"

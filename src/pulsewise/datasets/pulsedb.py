@@ -1,35 +1,45 @@
-"""PulseDB subsets: 10 s segments of ECG, PPG and arterial pressure at 125 Hz with SBP and DBP, person by person.
-
-The files give neither times nor sessions. A recording is everything of one person in one file: the segments in file
-order, each followed by a second without samples, so that no window can reach from one into the next. Its times say
-nothing but that order.
-"""
+"""PulseDB subsets: 10 s segments of ECG, PPG and arterial pressure from MIMIC-III and VitalDB, SBP and DBP each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.core.errors import InputError
+from pulsewise.core.limits import check_samples
 from pulsewise.core.plugin import DatasetInfo
-from pulsewise.core.recording import Note, Provenance, Recording, Reference, Signal
+from pulsewise.core.recording import Provenance, Recording, Reference, Signal
+from pulsewise.core.registry import needs
 from pulsewise.data.fetch import Remote, Source
 from pulsewise.datasets import _root
 
+if TYPE_CHECKING:
+    import h5py
+
+RATE = 125.0
+SAMPLES = 1250
+PAUSE = 125
+"""Missing samples between two segments: when a segment was recorded is not in the file."""
+
+CHANNELS = (("ECG", "ecg", "a.u."), ("PPG", "ppg", "a.u."), ("ABP", "abp", "mmHg"))
+
 INFO = DatasetInfo(
-    title="PulseDB: a large, cleaned dataset based on MIMIC-III and VitalDB for benchmarking cuff-less blood pressure",
-    licence="see the publisher's page; MIMIC-III and VitalDB have terms of their own",
-    source="https://github.com/pulselabteam/PulseDB (from memory)",
-    citation="Wang, Mohseni, Kilgore, Najafizadeh, Frontiers in Digital Health 2023, doi:10.3389/fdgth.2022.1090854",
-    people="5,361 in all; a subset file holds a part",
-    signals="ECG, PPG (filtered 0.5-8 Hz and normalised by the publisher), ABP (mmHg); 125 Hz, 10 s",
-    labels="SBP, DBP of each segment, from the ABP of the same segment",
+    title="PulseDB: a cleaned dataset of MIMIC-III and VitalDB for cuff-less blood pressure (subsets)",
+    licence="not stated here; the sources, MIMIC-III and VitalDB, have terms of their own: read the publisher's page",
+    source="https://github.com/pulselabteam/PulseDB (subsets: doi:10.34740/KAGGLE/DS/2447469)",
+    citation="Wang, Mohseni, Kilgore, Najafizadeh, Front Digit Health 2023;4:1090854",
+    people="2,506 to train, 144 to 275 in each calibration-free part, by the publication; not verified here",
+    signals="ECG, PPG (filtered 0.5 to 8 Hz and normalised), ABP; 125 Hz, segments of 10 s",
+    labels="SBP, DBP of each segment (label.how = 'nearest', label.tolerance_s = 5); age, sex, height, weight, BMI",
 )
 
 FETCH = Source(
@@ -43,162 +53,205 @@ FETCH = Source(
     by_hand="get the subset files from the publisher's page and give their folder with --from",
 )
 
-RATE, SAMPLES, PAUSE = 125.0, 1250, 125
-CHANNELS = (("ecg", "ecg", "a.u."), ("ppg", "ppg", "a.u."), ("abp", "abp", "mmHg"))
-_NUMBERS = {"age": "Age", "height": "Height", "weight": "Weight", "bmi": "BMI"}
+Part = Literal["train", "cal-based", "cal-free", "aami-test", "aami-cal"]
+
+FILES: dict[str, str] = {
+    "train": "Train_Subset.mat",
+    "cal-based": "CalBased_Test_Subset.mat",
+    "cal-free": "CalFree_Test_Subset.mat",
+    "aami-test": "AAMI_Test_Subset.mat",
+    "aami-cal": "AAMI_Cal_Subset.mat",
+}
+"""Published parts. The people of `cal-based` are those of `train`, the people of `cal-free` are others."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """Where the subset files lie and which to read.
+    """Which parts of PulseDB.
 
     Parameters
     ----------
     root : str, optional
-        Folder with the `.mat` files; else `$PULSEWISE_DATA/pulsedb`.
-    files : tuple of str
-        Names of subset files, e.g. `VitalDB_CalFree_Test_Subset.mat`; all of the folder where empty.
+        Folder of the `..._Subset.mat` files or one above it; by default `PULSEWISE_DATA/pulsedb`.
+    parts : tuple of str
+        Names in `FILES`.
     channels : tuple of str
-        Of `ecg`, `ppg`, `abp`. Mind that the labels were computed from `abp`.
+        Kinds to read.
     """
 
     root: str | None = None
-    files: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ("train", "cal-free")
     channels: tuple[str, ...] = ("ppg",)
 
     def __post_init__(self) -> None:
-        if not self.channels or not set(self.channels) <= {"ecg", "ppg", "abp"}:
-            raise ValueError(f"channels are of ecg, ppg and abp: {self.channels}")
+        known = {kind for _, kind, _ in CHANNELS}
+        if not self.parts or not self.channels or not set(self.channels) <= known:
+            raise ValueError(f"parts, and channels of {', '.join(sorted(known))}, are needed")
 
 
 @dataclass(frozen=True)
 class PulseDb:
-    """Everyone in some subset files; only the rows of one person are read at a time."""
+    """The parts in a folder. A recording is all segments of one person in one part, one after another.
+
+    The segments lie on a made-up time axis with a pause of `PAUSE` missing samples between them, so that no
+    window and no filter crosses from one to the next. Their order is that of the file.
+    """
 
     folder: Path
+    parts: tuple[str, ...]
     channels: tuple[str, ...]
-    rows: Mapping[str, tuple[str, NDArray[np.int64]]] = field(repr=False)
 
     def ids(self) -> list[str]:
-        """`<file>/<subject>`, sorted."""
-        return sorted(self.rows)
+        """`<part>/<person>`."""
+        return sorted(f"{part}/{person}" for part in self.parts for person in _people(self._path(part)))
 
     def read(self, recording_id: str) -> Recording:
-        """All segments of one person in one file, a second without samples after each."""
-        file, rows = self._rows(recording_id)
-        with _open(self.folder / file) as book:
-            subset = book["Subset"]
-            signals = _segments(subset["Signals"], rows, file)
-            labels = {q: np.ravel(subset[q.upper()][()])[rows].astype(float) for q in ("sbp", "dbp")}
-            numbers = {k: float(np.ravel(subset[v][()])[rows[0]]) for k, v in _NUMBERS.items() if v in subset}
-            sex = _texts(book, subset, "Gender", rows[:1])
-        body: dict[str, float | str] = {k: v for k, v in numbers.items() if np.isfinite(v)}
-        if sex and sex[0][:1].casefold() in ("f", "m"):
-            body["sex"] = "female" if sex[0][:1].casefold() == "f" else "male"
-        step = (SAMPLES + PAUSE) / RATE
+        """All segments of one person; `not_found`, `malformed`, `too_large`, `unsafe_path`."""
+        part, person = self._place(recording_id)
+        first, last = _people(self._path(part))[person]
+        count = last - first
+        pitch = SAMPLES + PAUSE
+        check_samples(count * pitch, len(CHANNELS), where=recording_id)
+        with _subset(self._path(part)) as subset:
+            segments = np.asarray(subset["Signals"][:, :, first:last], dtype=np.float32)
+            values = {
+                name: _numbers(subset, name, first, last) for name in ("SBP", "DBP", "Age", "Height", "Weight", "BMI")
+            }
+            sexes = _words(subset, "Gender", first, first + 1)
+        valid = np.zeros((count, pitch), dtype=bool)
+        valid[:, :SAMPLES] = True
+        signals = []
+        for i, (name, kind, unit) in enumerate(CHANNELS):
+            if kind in self.channels:
+                samples = np.zeros((count, pitch), dtype=np.float32)
+                samples[:, :SAMPLES] = segments[:, i].T
+                signals.append(Signal(name, kind, unit, RATE, samples.ravel(), valid.ravel(), rate_source="dataset"))
+        centre = (np.arange(count) * pitch + SAMPLES / 2) / RATE
         references = [
-            Reference(kind, float(value), "mmHg", time=i * step + SAMPLES / RATE / 2, method="from the ABP")
-            for kind, values in labels.items()
-            for i, value in enumerate(values)
-            if np.isfinite(value)
+            Reference(kind, float(v), "mmHg", float(t), method="arterial line")
+            for kind in ("sbp", "dbp")
+            for t, v in zip(centre, values[kind.upper()], strict=True)
+            if np.isfinite(v)
         ]
-        note = Note("artificial_time", "segments are laid out in file order; the file has no times", len(rows))
+        about: dict[str, float | str] = {
+            name: float(values[column][0])
+            for name, column in (("age", "Age"), ("height", "Height"), ("weight", "Weight"), ("bmi", "BMI"))
+            if np.isfinite(values[column][:1]).any()
+        }
+        sex = {"m": "male", "f": "female"}.get(sexes[0][:1].lower() if sexes else "")
         return Recording(
             recording_id,
-            tuple(_laid_out(signals[:, i], *CHANNELS[i]) for i in range(3) if CHANNELS[i][0] in self.channels),
-            person=recording_id.rpartition("/")[2],
-            session=recording_id,
+            tuple(signals),
+            person=person,
+            session=part,
             references=tuple(references),
-            demographics=body,
-            site=file.partition("_")[0],
-            provenance=Provenance("pulsedb", reader="pulsewise.datasets.pulsedb", notes=(note,), why="subset layout"),
+            demographics={**about, **({"sex": sex} if sex else {})},
+            conditions={"part": part},
+            provenance=Provenance("pulsedb", "pulsewise.datasets.pulsedb", why="segments on a made-up time axis"),
         )
 
     def fingerprint(self, recording_id: str) -> str:
-        """Hex digits of this person's rows; reads them."""
-        file, rows = self._rows(recording_id)
-        with _open(self.folder / file) as book:
-            subset = book["Subset"]
-            parts = [_segments(subset["Signals"], rows, file)] + [np.ravel(subset[q][()])[rows] for q in ("SBP", "DBP")]
-        return _root.digest([], recording_id, [part.tobytes() for part in parts])
+        """Of the file (by name, size and time of change), the person's rows and the channels."""
+        part, person = self._place(recording_id)
+        path = self._path(part)
+        state = path.stat()
+        source = f"{path.name} {state.st_size} {state.st_mtime_ns} {_people(path)[person]} {self.channels}"
+        return hashlib.sha256(source.encode()).hexdigest()
 
-    def _rows(self, recording_id: str) -> tuple[str, NDArray[np.int64]]:
-        if recording_id not in self.rows:
-            raise InputError("not_found", "no such person in these files", where=recording_id[:60])
-        return self.rows[recording_id]
+    def _path(self, part: str) -> Path:
+        path = self.folder / FILES[part]
+        if not path.is_file():
+            raise InputError("not_found", f"the part {part} ({FILES[part]}) is missing", where="dataset.parts")
+        return path
+
+    def _place(self, recording_id: str) -> tuple[str, str]:
+        part, _, person = recording_id.partition("/")
+        if part not in self.parts or person not in _people(self._path(part)):
+            raise InputError("not_found", "no recording of this name", where=recording_id[:40])
+        return part, person
 
 
 def build(config: Config) -> PulseDb:
-    """The dataset; `not_found` where no file is, `malformed` where one is not a subset."""
-    wanted = config.files[0] if config.files else "."
-    folder = _root.find(config.root, "pulsedb", "pulsedb", wanted)
-    files = config.files or tuple(sorted(path.name for path in folder.glob("*.mat")))
-    if not files:
-        raise InputError("not_found", "the folder holds no .mat file", fix="pulsewise fetch pulsedb")
-    rows: dict[str, tuple[str, NDArray[np.int64]]] = {}
-    for file in files:
-        for subject, places in _people(folder / file).items():
-            rows[f"{Path(file).stem}/{subject}"] = file, places
-    return PulseDb(folder, config.channels, rows)
+    """The parts; `not_found` where one is not in the folder, `malformed` where it is not a subset of PulseDB."""
+    dataset = PulseDb(
+        _root.find(config.root, "pulsedb", FETCH.folder, "*_Subset.mat"), tuple(config.parts), tuple(config.channels)
+    )
+    for part in dataset.parts:
+        _people(dataset._path(part))
+    return dataset
 
 
-@cache
-def _people(path: Path) -> Mapping[str, NDArray[np.int64]]:
-    with _open(path) as book:
-        subset = book.get("Subset")
-        if subset is None or not {"Signals", "SBP", "DBP", "Subject"} <= set(subset.keys()):
-            raise InputError(
-                "malformed", "not a PulseDB subset: Subset/{Signals,SBP,DBP,Subject} is needed", where=path.name
-            )
-        count = int(np.size(subset["SBP"]))
-        subjects = np.array(_texts(book, subset, "Subject", np.arange(count)))
-    if len(subjects) != count:
-        raise InputError("malformed", f"{count} segments but {len(subjects)} subjects", where=path.name)
-    return {str(s): np.flatnonzero(subjects == s) for s in np.unique(subjects)}
+@contextmanager
+def _subset(path: Path) -> Iterator[h5py.Group]:
+    """The group `Subset` of a file, after links to other files were refused."""
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise needs("h5py", "the dataset 'pulsedb'") from error
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            for group, name in ((file, "Subset"), *((file.get("Subset"), n) for n in ("Signals", "SBP", "Subject"))):
+                if group is not None and isinstance(group.get(name, getlink=True), h5py.ExternalLink | h5py.SoftLink):
+                    raise InputError("unsafe_path", "the file links to another file", where=path.name)
+            subset = file["Subset"]
+            signals = subset["Signals"]
+            if signals.is_virtual or signals.external:
+                raise InputError("unsafe_path", "the file keeps its data in another file", where=path.name)
+            if signals.ndim != 3 or signals.shape[:2] != (SAMPLES, len(CHANNELS)) or signals.dtype.kind not in "iuf":
+                raise InputError("malformed", f"signals are ({SAMPLES}, 3, N); {signals.shape} came", where=path.name)
+            yield subset
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError("malformed", f"not a subset of PulseDB ({type(error).__name__})", where=path.name) from error
 
 
-def _open(path: Path) -> Any:
+def _people(path: Path) -> dict[str, tuple[int, int]]:
+    """Rows of each person, first and one past the last; the file has them one after another."""
+    state = path.stat()
+    return _people_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _people_of(path: Path, size: int, changed: int) -> dict[str, tuple[int, int]]:
+    with _subset(path) as subset:
+        count = subset["Signals"].shape[2]
+        names = _words(subset, "Subject", 0, count)
+    if not count or len(names) != count:
+        raise InputError("malformed", f"{count} segments have {len(names)} subjects", where=path.name)
+    starts = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]
+    people: dict[str, tuple[int, int]] = {}
+    for a, b in pairwise(starts):
+        if not names[a] or names[a] in people:
+            raise InputError("malformed", "the rows of a person are unnamed or not together", where=path.name)
+        people[names[a]] = (a, b)
+    return people
+
+
+def _numbers(subset: h5py.Group, name: str, first: int, last: int) -> NDArray[np.float64]:
+    """A column of numbers, NaN where the file does not have it."""
+    if name not in subset:
+        return np.full(last - first, np.nan)
+    column = subset[name]
+    if column.size != subset["Signals"].shape[2] or column.dtype.kind not in "iuf":
+        raise InputError("malformed", f"{name} has {column.size} values", where="pulsedb")
+    axis = int(np.argmax(column.shape))
+    index: list[Any] = [0] * column.ndim
+    index[axis] = slice(first, last)
+    return np.asarray(column[tuple(index)], dtype=np.float64)
+
+
+def _words(subset: h5py.Group, name: str, first: int, last: int) -> list[str]:
+    """A column of text: references to characters (a cell array), a row of characters, or numbers."""
     import h5py
 
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise InputError("not_found", "no such subset file", where=path.name, fix="pulsewise fetch pulsedb") from None
-    except OSError as error:
-        raise InputError("malformed", "not a MATLAB 7.3 (HDF5) file, or damaged", where=path.name) from error
-
-
-def _segments(dataset: Any, rows: NDArray[np.int64], where: str) -> NDArray[np.float32]:
-    """Signals of some rows as (R, 3, 1250); h5py sees MATLAB's axes turned round: (1250, 3, N)."""
-    shape = dataset.shape
-    if len(shape) == 3 and shape[:2] == (SAMPLES, 3):
-        found = dataset[:, :, rows].transpose(2, 1, 0)
-    elif len(shape) == 3 and shape[1:] == (3, SAMPLES):
-        found = dataset[rows]
-    else:
-        raise InputError("malformed", f"signals of 1250 samples and 3 channels are needed, {shape} came", where=where)
-    return np.asarray(found, dtype=np.float32)
-
-
-def _laid_out(segments: NDArray[np.float32], name: str, kind: str, unit: str) -> Signal:
-    samples = np.zeros((len(segments), SAMPLES + PAUSE), dtype=np.float32)
-    samples[:, :SAMPLES] = segments
-    valid = np.zeros(samples.shape, dtype=bool)
-    valid[:, :SAMPLES] = np.isfinite(segments)
-    return Signal(name, kind, unit, RATE, samples.ravel(), valid.ravel(), rate_source="dataset")
-
-
-def _texts(book: Any, subset: Any, name: str, rows: NDArray[np.int64]) -> list[str]:
-    """Texts of some rows: references to character arrays, one character a row, or numbers."""
     if name not in subset:
         return []
-    values: NDArray[Any] = np.asarray(subset[name][()])
-    if values.dtype.kind == "O":
-        flat = values.ravel()
-        return ["".join(map(chr, np.ravel(book[flat[i]][()]))).strip() for i in rows]
-    letters: NDArray[Any] = values.T if values.ndim == 2 and values.shape[0] < values.shape[1] else values
-    if values.dtype.kind in "iu" and letters.ndim == 2 and letters.size > len(letters):
-        return ["".join(map(chr, letters[i])).strip() for i in rows]
-    plain = np.ravel(values)
-    is_letter = values.dtype == np.uint16  # how MATLAB stores characters
-    return [chr(int(plain[i])) if is_letter else f"{plain[i]:g}" for i in rows]
+    column = subset[name]
+    axis = int(np.argmax(column.shape))
+    index: list[Any] = [0] * column.ndim
+    index[axis] = slice(first, last)
+    cells = column[tuple(index)]
+    if h5py.check_ref_dtype(column.dtype) is not None:
+        return ["".join(chr(int(c)) for c in np.ravel(subset.file[cell][()])[:64]) for cell in cells]
+    if column.dtype == np.uint16:
+        return [chr(int(c)) for c in cells]
+    return [f"{value:g}" for value in cells.tolist()]
