@@ -36,10 +36,10 @@ def test_sizes(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "ask what is two things"
     for node in ast.walk(TREES[path]):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            lines = (node.end_lineno or node.lineno) - node.body[0].lineno + 1
             docstring = ast.get_docstring(node)
-            lines -= len(docstring.splitlines()) + 1 if docstring else 0
-            assert lines <= 60, f"{node.name} has {lines} lines without its docstring"
+            lines -= len(docstring.splitlines()) if docstring else 0
+            assert lines <= 60, f"{node.name} has {lines} lines without signature and docstring"
 
 
 def test_no_room_for_leftovers() -> None:

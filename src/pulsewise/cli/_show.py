@@ -132,3 +132,25 @@ def cluster(address: str) -> Iterator[Executor | None]:
         ) from error
     with client:
         yield client.get_executor()
+
+
+PREDICTED = ("file", "recording", "quantity", "unit", "mean", "sd", "min", "max", "low", "high", "windows", "used")
+
+
+def predictions(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> None:
+    """Print a row per recording and quantity; columns that say nothing are left out."""
+    shown = [{**row, "abstained": reasons(row.get("abstained"))} for row in rows]
+    columns = list(PREDICTED)
+    columns += [name for name in ("quality", "abstained", "error") if any(row.get(name) for row in shown)]
+    if len({row["file"] for row in rows}) == 1 and len({row.get("recording") for row in rows}) == 1:
+        columns.remove("recording")
+    _output.table(shown, columns, title=title)
+
+
+def reasons(counts: Mapping[str, int] | None) -> str:
+    """Reasons for abstaining with their counts, as text.
+
+    >>> reasons({"flat": 2, "motion": 1})
+    '2 flat, 1 motion'
+    """
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in (counts or {}).items())

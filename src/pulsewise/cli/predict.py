@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,7 +28,6 @@ from pulsewise.core.errors import InputError, NoSignalError, UsageError
 
 PANEL = "Use"
 
-SUMMARY = ("file", "recording", "quantity", "unit", "mean", "sd", "min", "max", "low", "high", "windows", "used")
 WINDOWS = ("file", "recording", "window", "start_s", "quantity", "unit", "value", "low", "high", "quality", "reasons")
 
 
@@ -92,32 +92,15 @@ def predict(
 
 def show(rows: Sequence[Mapping[str, Any]], *, windows: bool, csv: bool) -> None:
     """Print a table, or CSV with every column."""
-    from pulsewise.cli import _output
+    from pulsewise.cli import _output, _show
     from pulsewise.core.table import to_csv
 
     if csv:
         print(to_csv(rows, list(dict.fromkeys(name for row in rows for name in row))), end="")
-        return
-    columns = list(WINDOWS if windows else SUMMARY)
-    columns += [name for name in ("quality", "abstained", "error") if name not in columns and any(map_of(rows, name))]
-    many = len({row["file"] for row in rows}) > 1
-    alone = [name for name in ("recording",) if not many and len({row.get(name) for row in rows}) == 1]
-    shown = [{**row, "abstained": reasons(row.get("abstained"))} for row in rows]
-    _output.table(shown, [name for name in columns if name not in alone])
-
-
-def map_of(rows: Sequence[Mapping[str, Any]], name: str) -> list[bool]:
-    """Whether each row has something under a name."""
-    return [bool(row.get(name)) for row in rows]
-
-
-def reasons(counts: Mapping[str, int] | None) -> str:
-    """Reasons for abstaining with their counts, as text.
-
-    >>> reasons({"flat": 2, "motion": 1})
-    '2 flat, 1 motion'
-    """
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in (counts or {}).items())
+    elif windows:
+        _output.table(rows, WINDOWS)
+    else:
+        _show.predictions(rows)
 
 
 def glucose(outcomes: Sequence[Mapping[str, Any]], out: Path | None) -> None:
@@ -139,28 +122,22 @@ def glucose(outcomes: Sequence[Mapping[str, Any]], out: Path | None) -> None:
 
 def finish(outcomes: Sequence[Mapping[str, Any]]) -> None:
     """Raise where nothing was estimated (exit 4), or some file could not be read (its own status)."""
-    from pulsewise.cli import _output
+    from pulsewise.cli import _output, _show
     from pulsewise.core.errors import PulsewiseError
+    from pulsewise.deploy import tables
 
-    bad = [outcome for outcome in outcomes if outcome["status"] == "error"]
-    for outcome in bad[:-1] if len(bad) == len(outcomes) else bad:
-        error = outcome["error"]
-        _output.error(f"{outcome['file']}: {error['what']}; {error['fix']} [{error['code']}]".replace("; [", " ["))
     if not outcomes:
         raise InputError("empty_recording", "no recording was found", fix="name files, or a folder that holds some")
-    if any(outcome["status"] == "ok" for outcome in outcomes) and not bad:
-        return
+    bad = [outcome for outcome in outcomes if outcome["status"] == "error"]
+    if len(outcomes) == 1 and bad:
+        error = bad[0]["error"]
+        raise PulsewiseError(error["code"], error["what"], where=error["where"] or bad[0]["file"], fix=error["fix"])
+    for outcome in bad:
+        _output.error(f"{outcome['file']}: {PulsewiseError(**outcome['error'])}")
     if bad:
-        last = bad[-1]["error"]
-        what = f"{len(bad)} of {len(outcomes)} files could not be read" if len(outcomes) > 1 else last["what"]
-        raise PulsewiseError(last["code"], what, where=bad[-1]["file"], fix=last["fix"])
-    why = reasons(
-        {
-            name: n
-            for o in outcomes
-            for one in o["recordings"]
-            for s in one["summary"]
-            for name, n in s["abstained"].items()
-        }
-    )
-    raise NoSignalError("no_usable_signal", "nothing could be estimated", where=why)
+        raise PulsewiseError(bad[-1]["error"]["code"], f"{len(bad)} of {len(outcomes)} files could not be read")
+    if not any(outcome["status"] == "ok" for outcome in outcomes):
+        counts: Counter[str] = Counter()
+        for row in tables.table(outcomes):
+            counts.update(row.get("abstained", {}))
+        raise NoSignalError("no_usable_signal", "nothing could be estimated", where=_show.reasons(counts))
