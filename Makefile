@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 DATA ?= ../shared/data
-# where the usual index has only GPU builds of torch: TORCH_OPTIONS='--index-url https://download.pytorch.org/whl/cpu'
+# the CPU build of torch: TORCH_OPTIONS='--index-url …', as pytorch.org (Get Started, CPU) says; see docs/howto/install.md
 TORCH := $(shell grep -i '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help

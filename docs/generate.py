@@ -1,9 +1,14 @@
-"""Reference pages from the program itself, so that they cannot go stale. `python docs/generate.py` writes them."""
+"""Reference pages from the program itself, so that they cannot go stale.
+
+`python docs/generate.py` writes them; `python docs/generate.py --readme` renews the table of formats in README.md.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
+import re
 import shutil
 import sys
 import typing
@@ -93,18 +98,70 @@ def room(name: str) -> str:
 
 
 def fields(cls: Any) -> str:
-    """The fields of a config as a table: name, type, default."""
+    """The fields of a config as a table: name, type, default, and what its docstring says of it."""
     rows = []
-    hints = typing.get_type_hints(cls)
+    hints, said = typing.get_type_hints(cls), meanings(cls)
     for f in dataclasses.fields(cls):
         default: object = "required"
         if f.default is not dataclasses.MISSING:
             default = f"`{f.default!r}`"
         elif f.default_factory is not dataclasses.MISSING:
             default = f"`{f.default_factory()!r}`"
-        hint = hints[f.name]
-        rows.append((f"`{f.name}`", f"`{hint.__name__ if isinstance(hint, type) else hint}`", default))
-    return table(("key", "type", "default"), rows) if rows else "No settings.\n"
+        rows.append((f"`{f.name}`", f"`{_hint(hints[f.name])}`", default, said.get(f.name, "")))
+    return table(("key", "type", "default", "meaning"), rows) if rows else "No settings.\n"
+
+
+def meanings(cls: Any) -> dict[str, str]:
+    """What the section Parameters of a docstring says of each name."""
+    text = (inspect.getdoc(cls) or "").partition("Parameters\n----------\n")[2]
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in text.splitlines():
+        if re.match(r"[A-Z]\w+$|-+$", line):
+            break
+        if line and not line.startswith(" "):
+            names = [name.strip() for name in line.partition(" :")[0].split(",")]
+        elif line:
+            found |= {name: f"{found.get(name, '')} {line.strip()}".strip() for name in names}
+    return found
+
+
+def recipe() -> str:
+    """The tables of a recipe and their keys."""
+    from pulsewise.learn.recipe import Recipe
+
+    hints = typing.get_type_hints(Recipe)
+    parts = [
+        "# Recipes\n\nOne TOML file is one experiment: every number that decides a result is in it, or has the default "
+        "given here. A key that is not listed is refused. `--set table.key=value` changes one value of a call, and the "
+        "run folder keeps the recipe with every default written out.\n\n",
+        table(("recipe", "dataset", "task", "model", "what it is"),
+              [(f"`{e['name']}`", e["dataset"], e["task"], e["model"], e["summary"]) for e in entries("recipes")]),
+        "\nAt the top stand `name`, `summary` and `seed`.\n",
+    ]  # fmt: skip
+    for f in dataclasses.fields(Recipe):
+        if f.name in ("dataset", "task", "model"):
+            parts.append(
+                f"\n## {f.name}\n\n`name` is one of the [{f.name}s]({f.name}s.md); the other keys are its own.\n"
+            )
+        elif dataclasses.is_dataclass(hints[f.name]):
+            summary = (inspect.getdoc(hints[f.name]) or "").partition("\n\n")[0]
+            parts.append(f"\n## {f.name}\n\n{summary}\n\n{fields(hints[f.name])}")
+    return "".join(parts)
+
+
+START, END = "<!-- formats: python docs/generate.py --readme -->", "<!-- end -->"
+
+
+def readme(text: str) -> str:
+    """README.md with its table of formats made anew."""
+    rows = [
+        (f"`{e['name']}`", e["summary"].rstrip("."), "read, written" if e["writes"] else "read")
+        for e in entries("formats")
+    ]
+    before, _, rest = text.partition(START)
+    after = rest.partition(END)[2]
+    return f"{before}{START}\n{table(('format', 'what', ''), rows)}{END}{after}"
 
 
 def presets() -> str:
@@ -115,8 +172,6 @@ def presets() -> str:
 
 def result() -> str:
     """The schema of result.json, from the dataclasses it is written from."""
-    import inspect
-
     from pulsewise.judge import result as module
 
     classes = [c for c in vars(module).values() if dataclasses.is_dataclass(c) and c.__module__ == module.__name__]
@@ -147,6 +202,8 @@ def write(folder: Path) -> None:
     pages: Mapping[str, str] = {
         "commands": commands(),
         "errors": errors(),
+        "presets": presets(),
+        "recipe": recipe(),
         "result": result(),
         **{name: room(name) for name in ("formats", "datasets", "models", "tasks")},
     }
@@ -155,4 +212,9 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "reference" / "generated")
+    here = Path(__file__).parent
+    if sys.argv[1:] == ["--readme"]:
+        page = here.parent / "README.md"
+        page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        write(Path(sys.argv[1]) if len(sys.argv) > 1 else here / "reference" / "generated")
