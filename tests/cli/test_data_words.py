@@ -75,3 +75,26 @@ def test_fetch_takes_a_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert cli.status(["fetch", "ppg_bp", "--from", str(tmp_path / "there"), "--out", str(tmp_path / "x")]) == 3
     assert cli.status(["fetch", "simulated"]) == 2
     assert "not one to download" in capsys.readouterr().err
+
+
+def test_store_prepares_a_recipe_and_says_what_is_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "store"
+    sets = ["dataset.people=4", "dataset.sessions=1", "dataset.windows=2"]
+    call = ["store", "demo", "--out", str(out), "--workers", "1", *(x for s in sets for x in ("--set", s))]
+    assert cli.status(call) == 0
+    first = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert (first["people"], first["synthetic"]) == ("4", "yes")
+    assert cli.status([*call, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["card"]["fingerprint"] == first["fingerprint"]
+    assert cli.status(["store", str(out), "--verify"]) == 0
+    captured = capsys.readouterr()
+    assert dict(line.split("\t") for line in captured.out.splitlines()) == first
+    assert "checksum" in captured.err
+    assert cli.status([*call, "--set", "window.length_s=5"]) == 6
+    assert "[resume_mismatch]" in capsys.readouterr().err
+    assert cli.status(["store", str(out), "--set", "seed=1"]) == 2
+    assert cli.status(["store", str(tmp_path / "nothing")]) == 3
+    shard = next((out / "shards").iterdir())
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\0\0")
+    assert cli.status(["store", str(out), "--verify"]) == 6
+    assert "[artifact_invalid]" in capsys.readouterr().err
