@@ -85,6 +85,8 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: s
     if decorated(sys.stdout):
         _draw(rows, columns, title)
         return
+    if title:
+        print(f"\n{title}")
     print("\t".join(columns))
     for row in rows:
         print("\t".join(cell(row.get(c)).replace("\t", " ") for c in columns))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from pulsewise.cli._run import Run
-    from pulsewise.judge.result import Number, Result
+    from pulsewise.judge.result import Number, QuantityResult, Result
 
 GATES = ("skill", "skill_low")
 """What --fail-under can be asked for: the smallest skill over every deciding no-skill predictor and quantity, and the
@@ -28,26 +28,28 @@ def verdict(result: Result) -> None:
     for stamp in result.stamps:
         print(STAMPS.get(stamp, stamp))
     print(f"{result.verdict.headline}.")
-    print(f"{result.verdict.sentence}\n" if result.verdict.sentence else "")
+    if result.verdict.sentence:
+        print(result.verdict.sentence)
     for part in result.quantities:
         scores = part.view("readings")
         title = f"{part.title}, {part.unit}: {scores.n} readings of {scores.people} people"
-        _output.table(
-            _rows(part.scores[0].numbers, part), ("predictor", "mae", "rmse", "skill_of_the_model"), title=title
-        )
+        _output.table(_rows(scores.numbers, part), ("predictor", "mae", "rmse", "skill_of_the_model"), title=title)
+        without = [control.title for control in part.controls if not control.mae.n]
+        if without:
+            print(f"Not possible on these data: {', '.join(without)}.")
+    print()
 
 
-def _rows(numbers: Mapping[str, Number], part: Any) -> Iterator[Mapping[str, Any]]:
+def _rows(numbers: Mapping[str, Number], part: QuantityResult) -> Iterator[Mapping[str, Any]]:
     yield {"predictor": "the model", "mae": interval(numbers["mae"]), "rmse": interval(numbers["rmse"])}
     for control in part.controls:
-        name = control.title + (" (oracle)" if control.needs == "oracle" else "")
-        skill = interval(control.skill, 100, "%")
-        yield {
-            "predictor": name,
-            "mae": interval(control.mae),
-            "rmse": interval(control.rmse),
-            "skill_of_the_model": skill,
-        }
+        if control.mae.n:
+            yield {
+                "predictor": control.title + (" (oracle)" if control.needs == "oracle" else ""),
+                "mae": interval(control.mae),
+                "rmse": interval(control.rmse),
+                "skill_of_the_model": interval(control.skill, 100, "%"),
+            }
 
 
 def interval(number: Number, scale: float = 1.0, unit: str = "") -> str:

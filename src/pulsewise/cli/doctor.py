@@ -111,7 +111,43 @@ def _atomic() -> str:
         return f"wrote and read back {sha256(path)[:8]}"
 
 
-SELF_TESTS: Mapping[str, Callable[[], str]] = {"files": _atomic}
+def _heart() -> str:
+    from pulsewise.signals.beats import find_beats
+    from pulsewise.simulate.continuous import recording
+
+    made = recording(20.0, heart_rate=72.0, rate=100.0, seed=1)
+    signal = made.recording.signal("ppg")
+    found = find_beats(signal.samples, signal.rate, "ppg")
+    rate = 60.0 * (len(found) - 1) / float(found.time[-1] - found.time[0])
+    if abs(rate - 72.0) > 3.0:
+        raise ArithmeticError(f"72 bpm were simulated, {rate:.1f} bpm found")
+    return f"72 bpm simulated, {rate:.1f} bpm found"
+
+
+RECIPE = """
+name = "doctor"
+dataset = { name = "simulated", people = 10, sessions = 1, windows = 1 }
+label = { how = "nearest" }
+task = { name = "pressure" }
+model = { name = "constant" }
+evaluate = { resamples = 50 }
+"""
+
+
+def _judged() -> str:
+    from pulsewise.cli.run import run_recipe
+
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "doctor.toml"
+        recipe.write_text(RECIPE, encoding="utf-8")
+        made = run_recipe(recipe, out=Path(folder) / "run", until="evaluate")
+        verdict = made.result().verdict
+    if verdict.claim:
+        raise ArithmeticError("a constant was said to have skill")
+    return "a constant has no skill on simulated people"
+
+
+SELF_TESTS: Mapping[str, Callable[[], str]] = {"files": _atomic, "beats": _heart, "recipe": _judged}
 """Small real pieces of the work, each returning what it found; a second or so each."""
 
 

@@ -94,8 +94,20 @@ def _presets() -> Sequence[Entry]:
     simulated = [
         {"name": n, "for": "simulate", "summary": getattr(p, "summary", "")} for n, p in simulate.PRESETS.items()
     ]
-    chains = [{"name": n, "for": "[condition] of a recipe", "summary": str(c)} for n, c in condition.PRESETS.items()]
+    chains = [{"name": n, "for": "[condition] of a recipe", "summary": _chain(c)} for n, c in condition.PRESETS.items()]
     return [*simulated, *chains]
+
+
+def _chain(config: Any) -> str:
+    """The steps of a conditioning that do something, in words."""
+    from pulsewise.core.config import to_table
+
+    steps = {name: value for name, value in to_table(config).items() if value not in (False, "", None)}
+    if "band" not in steps:
+        steps.pop("order", None)
+        steps.pop("family", None)
+    text = [name if value is True else f"{name} {value}" for name, value in steps.items()]
+    return ", ".join(text).replace("_", " ") or "nothing"
 
 
 def list(  # the function is named like its word, as in every file here
