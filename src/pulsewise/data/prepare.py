@@ -26,7 +26,7 @@ from pulsewise.core.errors import ArtifactError, InputError, NoSignalError, Puls
 from pulsewise.core.plugin import Dataset
 from pulsewise.core.recording import Recording
 from pulsewise.core.windows import Windows
-from pulsewise.data import align, labels, shard, store, window
+from pulsewise.data import align, labels, measured, shard, store, window
 from pulsewise.signals import condition as conditioning
 
 REVISION = 1
@@ -70,10 +70,12 @@ class Job:
 def windows_of(
     recording: Recording, condition: conditioning.Config, config: window.Config
 ) -> tuple[Windows, window.Dropped]:
-    """A raw recording conditioned and cut: the one way from samples to windows, in preparing and in predicting."""
+    """A raw recording conditioned, cut and judged: the one way from samples to windows, in preparing and predicting."""
     wanted = [recording.signal(name) for name in config.channels]
     signals = tuple(conditioning.condition(signal, condition) for signal in wanted)
-    return window.cut_counted(replace(recording, signals=signals), config)
+    windows, dropped = window.cut_counted(replace(recording, signals=signals), config)
+    windows, refused = measured.measure(windows, recording, config)
+    return windows, dropped.with_more(refused)
 
 
 def prepare(

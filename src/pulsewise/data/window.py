@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.core.errors import InputError
+from pulsewise.core.estimate import REASONS
 from pulsewise.core.recording import Recording
 from pulsewise.core.windows import Windows
 from pulsewise.signals.beats import METHODS, find_beats
@@ -48,6 +49,10 @@ class Config:
         with the template is at least this (0.85 in the glucose original); 0 keeps all.
     normalise : str
         Of each window and channel: `zscore` (mean 0, SD 1), `minmax` (0 to 1) or `none`.
+    refuse : tuple of str
+        Windows are left out where the raw signal has one of these faults (`signals.quality`, `data.measured`).
+    min_quality : float
+        Windows of lower quality (0 to 1) are left out.
     """
 
     channels: tuple[str, ...] = ("ppg",)
@@ -57,6 +62,8 @@ class Config:
     beats: str = "auto"
     template_min: float = 0.0
     normalise: Literal["zscore", "minmax", "none"] = "zscore"
+    refuse: tuple[str, ...] = ("flat", "no_contact", "ambient_light", "saturated", "noise")
+    min_quality: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.channels or len(set(self.channels)) != len(self.channels):
@@ -69,6 +76,8 @@ class Config:
             raise ValueError("template_min and beats belong to centre = 'beat'")
         if not 0 <= self.template_min < 1:
             raise ValueError("template_min is a cosine from 0 to below 1")
+        if not 0 <= self.min_quality <= 1 or not set(self.refuse) <= set(REASONS):
+            raise ValueError("min_quality is from 0 to 1, and refuse names reasons of core.estimate.REASONS")
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,13 @@ class Dropped:
     def counts(self) -> dict[str, int]:
         """How many for each reason, sorted by reason."""
         return dict(sorted(Counter(self.reason.tolist()).items()))
+
+    def with_more(self, other: Dropped) -> Dropped:
+        """Both together, in the order of their numbers."""
+        names = ("start", "window", "reason", "beat_index")
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        order = np.argsort(both["window"], kind="stable")
+        return Dropped(**{name: values[order] for name, values in both.items()})
 
 
 def cut(recording: Recording, config: Config) -> Windows:

@@ -130,10 +130,11 @@ def find_beats(
         else:
             search = pulses.by_slope if method == "derivative" else pulses.by_scale
             found = [search(part.samples * sign, part.rate) * (rate / part.rate) for part in parts]
-    return _collect(found, parts, mask, rate, sign)
+    return collect(found, parts, mask, rate, sign)
 
 
-def _collect(found: list[Array], parts: list[Stretch], mask: NDArray[np.bool_], rate: float, sign: int) -> Beats:
+def collect(found: list[Array], parts: list[Stretch], mask: NDArray[np.bool_], rate: float, sign: int) -> Beats:
+    """Beats from places in each stretch (input samples from its first); those in a gap are left out."""
     place = [positions + part.first for positions, part in zip(found, parts, strict=True)]
     position = np.concatenate([*place, np.empty(0)])
     segment = np.repeat(np.arange(len(place)), [len(p) for p in place])

@@ -19,7 +19,7 @@ Samples = NDArray[np.float32] | NDArray[np.float64]
 
 WORK_RATE = {"ppg": 50.0, "ecg": 125.0}
 """Hz at which beats are searched, whatever the rate of the recording."""
-BANDS = {"ppg": (0.45, 8.0), "ecg": (8.0, 24.0)}
+BANDS = {"ppg": (0.4, 8.0), "ecg": (8.0, 24.0)}
 """Hz: the pulse wave from 30 bpm with its harmonics, and the QRS complex without P, T and most of the muscle."""
 
 _BRIDGE_S = 0.15

@@ -53,13 +53,13 @@ def by_scale(x: Array, rate: float) -> Array:
     best = irregularity(peaks / rate, centres, few=0.15)
     if (best > _IRREGULAR).any():
         doubtful, block = best > _IRREGULAR, int(2 * rate)
-        for other in (_tall(_without_slower(x, rate), rate), _rises(x, rate)):
+        for other in (_tall(_without_slower(x, rate), rate), rises(x, rate)):
             again = irregularity(other / rate, centres, few=np.inf)
             swap = doubtful & (again < _BETTER * best)
             if swap.any():
                 peaks = _merge(peaks, other, swap, block)
                 best = np.where(swap, again / _BETTER, best)
-    return _systolic(x, peaks, rate)
+    return placed(x, peaks, rate)
 
 
 def by_slope(x: Array, rate: float) -> Array:
@@ -68,10 +68,11 @@ def by_slope(x: Array, rate: float) -> Array:
     The rise summed over 0.16 s (slope sum function, Zong et al., Computers in Cardiology 2003) is searched by scale
     instead of by an adaptive threshold. Slow baseline hardly rises, so this does not fail where `by_scale` does.
     """
-    return _systolic(x, _rises(x, rate), rate)
+    return placed(x, rises(x, rate), rate)
 
 
-def _rises(x: Array, rate: float) -> Index:
+def rises(x: Array, rate: float) -> Index:
+    """Where an upright work signal (W,) at `rate` (Hz) has risen most over 0.16 s, in work samples."""
     width = max(round(0.16 * rate), 1)
     rise = np.cumsum(np.concatenate((np.zeros(width + 1), np.maximum(np.diff(x), 0.0))))
     summed = rise[width:] - rise[:-width]
@@ -149,7 +150,7 @@ def _merge(peaks: Index, other: Index, swap: NDArray[np.bool_], size: int) -> In
     return np.asarray(both[np.concatenate(([True], gaps > 0.35 * np.median(gaps)))])
 
 
-def _systolic(x: Array, peaks: Index, rate: float) -> Array:
+def placed(x: Array, peaks: Index, rate: float) -> Array:
     """Where each pulse has risen, between samples: the first maximum after its steepest rise, or the shoulder there.
 
     The rise has ended where the slope is a tenth of its steepest; a maximum up to 60 ms later is the systolic peak.
@@ -184,7 +185,7 @@ def _climb(x: Array, index: Index, reach: int) -> Index:
 
 
 def _drop_small(x: Array, peaks: Index) -> Index:
-    """Leave out peaks that rise less than a quarter as far above the trough before them as their neighbours do.
+    """Leave out peaks that rise less than 0.3 times as far above the trough before them as their neighbours do.
 
     At the ends, where a diastolic wave may stand without its systolic peak, half of what the next one does is needed.
     """
@@ -193,7 +194,7 @@ def _drop_small(x: Array, peaks: Index) -> Index:
     trough = np.minimum.reduceat(x, peaks)[:-1]
     rise, fall = x[peaks[1:]] - trough, x[peaks[:-1]] - trough
     keep = np.ones(len(peaks), dtype=bool)
-    keep[1:] = rise > 0.25 * _local_median(rise)
+    keep[1:] = rise > 0.3 * _local_median(rise)
     keep[0] = fall[0] > 0.5 * rise[0]
     keep[-1] &= rise[-1] > 0.5 * fall[-1]
     return np.asarray(peaks[keep])

@@ -52,18 +52,22 @@ def find(x: Samples, rate: float, parts: list[Stretch], polarity: int | None) ->
 
 def _complexes(y: Array, rate: float) -> Array:
     """Centres of the QRS complexes in a work signal (W,), in work samples."""
-    smooth = max(int(_SMOOTH_S * rate) | 1, 3)
-    power = np.cumsum(np.concatenate(([0.0], y * y)))
-    half = smooth // 2
-    at = np.arange(len(y))
-    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(y))
-    level = np.sqrt(np.maximum(power[high] - power[low], 0.0) / (high - low))
+    level = level_of(y, rate)
     peaks = _separate(level, int(_NEAREST_S * rate))
     if not len(peaks):
         return np.empty(0)
     typical = _typical(level, rate)[peaks]
     kept = peaks[level[peaks] > _THRESHOLD * typical]
     return _search_back(level, peaks, kept, typical).astype(np.float64)
+
+
+def level_of(y: Array, rate: float) -> Array:
+    """Root of the mean square of a work signal (W,) at `rate` (Hz) over 100 ms, shape (W,)."""
+    half = max(int(_SMOOTH_S * rate) | 1, 3) // 2
+    power = np.concatenate(([0.0], np.cumsum(y * y)))
+    at = np.arange(len(y))
+    low, high = np.maximum(at - half, 0), np.minimum(at + half + 1, len(y))
+    return np.asarray(np.sqrt(np.maximum(power[high] - power[low], 0.0) / (high - low)))
 
 
 def _separate(level: Array, reach: int) -> Index:

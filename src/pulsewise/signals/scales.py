@@ -34,24 +34,33 @@ def peaks_by_scale(x: Array, rate: float) -> NDArray[np.int64]:
     if length < 3:
         return np.empty(0, dtype=np.int64)
     hop = max(int(_HOP_S * rate), 1)
-    widest = max(min(int(_WIDEST_S * rate), length // 2), 1)
+    widest = max(min(int(_WIDEST_S * rate), length // 3), 1)
     counts, extent = _scalogram(np.asarray(x, dtype=np.float32), widest, hop)
     blocks = counts.shape[1]
     width = min(_HOPS, blocks)
     total = np.concatenate((np.zeros((widest, 1), dtype=np.int64), counts.cumsum(axis=1, dtype=np.int64)), axis=1)
     start = np.clip(np.arange(blocks) - (width - 1) // 2, 0, blocks - width)
-    scale = _narrowest(total[:, start + width] - total[:, start])
+    scale = _narrowest(
+        (total[:, start + width] - total[:, start]) / _compared(length, widest, start * hop, width * hop)
+    )
     candidates = np.flatnonzero(extent >= 1)
     return candidates[extent[candidates] >= scale[candidates // hop]].astype(np.int64)
 
 
-def _narrowest(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each column of peaks per scale (K, H) the smallest scale at which they are about as many as at any.
+def _compared(length: int, widest: int, start: NDArray[np.int64], size: int) -> Array:
+    """How many samples of each window (H,) have neighbours on both sides at each scale, shape (widest, H)."""
+    scale = np.arange(1, widest + 1)[:, None]
+    inside = np.minimum(start + size, length - scale) - np.maximum(start, scale)
+    return np.asarray(np.maximum(inside, 0.2 * min(size, length)), dtype=np.float64)
+
+
+def _narrowest(counts: Array) -> NDArray[np.int64]:
+    """For each column of the share of peaks per scale (K, H) the smallest scale at which it is about as high as at any.
 
     A periodic signal has as many peaks at 3/2 and 5/2 of its period as at 1/2: of the local maxima that reach 85 % of
     the highest, the first is taken.
     """
-    around = np.pad(counts, ((1, 1), (0, 0)), constant_values=-1)
+    around = np.pad(counts, ((1, 1), (0, 0)), constant_values=-1.0)
     local = (counts >= around[:-2]) & (counts >= around[2:]) & (counts >= 0.85 * counts.max(axis=0))
     return np.asarray(local.argmax(axis=0) + 1)
 
@@ -71,7 +80,10 @@ def _scalogram(x: NDArray[np.float32], widest: int, hop: int) -> tuple[NDArray[n
         here[k:] = rises
         here[:k] = True
         here[:-k] &= ~rises
+        edge = here[:k].copy(), here[length - k :].copy()  # compared on one side only: a peak, but not counted
+        here[:k] = here[length - k :] = False
         counts[k - 1] = np.add.reduce(peak.view(np.uint8).reshape(blocks, hop), axis=1, dtype=np.uint8)
+        here[:k], here[length - k :] = edge
         still &= here
         extent += still
     return counts, extent

@@ -1,0 +1,223 @@
+"""What speaks for a pulse in a stretch: a few numbers from which `quality` and `rate` decide.
+
+Each is between "as in noise" and "as in a clean pulse", does not depend on unit, amplitude or polarity, and is
+defined for two seconds as for thirty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as _fft
+
+from pulsewise.signals import front, pulses, rivals, rpeaks
+from pulsewise.signals.beats import Beats, collect
+from pulsewise.signals.front import Samples, Stretch
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One stretch looked at.
+
+    Parameters
+    ----------
+    beats : Beats
+        As `find_beats` gives them.
+    values : ndarray, shape (F,)
+        In the order of `PULSE` or `QRS`; empty where nothing could be searched.
+    searched_s : float
+        Seconds of signal that could be searched.
+    rival : bool
+        Whether a second rhythm is in the signal (`rivals`).
+    """
+
+    beats: Beats
+    values: Array
+    searched_s: float
+    rival: bool = False
+
+
+PULSE = (
+    "irregular",
+    "skew",
+    "amplitude",
+    "count",
+    "entropy",
+    "line",
+    "harmonics",
+    "residual",
+    "agreement",
+    "above",
+    "few",
+)
+"""Evidence of a PPG pulse.
+
+`irregular`: log of the change from one interval to the next. `skew`: skewness of the slope, at most 2. `amplitude`:
+log of the variation of pulse height. `count`: log of the number of beats. `entropy`: of the spectrum from 0.45 to 8 Hz.
+`line`: log of the share of the strongest line that is no harmonic. `harmonics`: log of the share of harmonics 2 to 4,
+at most 0.1. `residual`: log of what the mean pulse leaves unexplained. `agreement`: share of beats that scale and slope
+agree on. `above`: log of the spectral density above 8.5 Hz over that of the pulse. `few`: 1 with less than three beats.
+"""
+
+QRS = ("irregular", "amplitude", "count", "height", "residual", "few")
+"""Evidence of an ECG: as in `PULSE`; `height` is the log of the QRS level over the level between beats."""
+
+
+def look(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str) -> Evidence:
+    """Beats and evidence of samples (T,), of which those in `mask` are there. Errors as `find_beats`."""
+    parts = list(front.stretches(x, mask, rate, kind))
+    searched, rival = sum(part.last - part.first for part in parts) / rate, False
+    if kind == "ecg":
+        found, sign = rpeaks.find(x, rate, parts, None)
+        beats = collect(found, parts, mask, rate, sign)
+        values = [_qrs(part, places * part.rate / rate) for part, places in zip(parts, found, strict=True)]
+    else:
+        work = front.WORK_RATE["ppg"]
+        sign = pulses.polarity_of([part.samples for part in parts], work)
+        upright = [part.samples * sign for part in parts]
+        found = [pulses.by_scale(samples, work) for samples in upright]
+        beats = collect([places * (rate / work) for places in found], parts, mask, rate, sign)
+        values = [
+            _pulse(samples, work, places, _above(x[part.first : part.last], mask[part.first : part.last], rate))
+            for part, samples, places in zip(parts, upright, found, strict=True)
+        ]
+        rival = any(rivals.has_rival(part.samples, work, places) for part, places in zip(parts, found, strict=True))
+    if not parts:
+        return Evidence(beats, np.empty(0), 0.0)
+    weight = np.array([float(part.last - part.first) for part in parts])
+    return Evidence(beats, np.average(np.stack(values), axis=0, weights=weight), searched, rival)
+
+
+def _pulse(y: Array, rate: float, places: Array, above: float) -> Array:
+    slope = np.diff(y)
+    slope = slope - slope.mean()
+    spread = float(np.sqrt(slope @ slope / len(slope))) or 1.0
+    skew = min(abs(float(np.mean((slope / spread) ** 3))), 2.0)
+    count = len(places)
+    entropy, line, harmonics = _spectrum(y, rate, places)
+    rises = pulses.rises(y, rate)
+    near = _matched(places, pulses.placed(y, rises, rate), 0.1 * rate)
+    agreement = 2 * near / max(count + len(rises), 1)
+    variation, residual = _template(y, places, (-0.4, 0.6))
+    return np.array(
+        [
+            _log(_change(places), 0.01, 1.0),
+            skew,
+            _log(variation, 0.02, 1.0),
+            min(float(np.log2(count + 1)), 5.0),
+            entropy,
+            _log(line + 0.003, 0.003, 1.0),
+            _log(harmonics + 0.005, 0.005, 0.105),
+            _log(residual, 0.005, 1.0),
+            agreement,
+            above,
+            float(count < 3),
+        ]
+    )
+
+
+def _qrs(part: Stretch, places: Array) -> Array:
+    level = rpeaks.level_of(part.samples, part.rate)
+    index = np.rint(places).astype(np.int64).clip(0, len(level) - 1)
+    typical = float(np.median(level)) or 1.0
+    height = float(np.median(level[index])) / typical if len(index) else 1.0
+    heights = level[index]
+    variation = float(heights.std() / heights.mean()) if len(index) > 1 and heights.mean() > 0 else 0.5
+    _, residual = _template(level, places, (-0.4, 0.6))
+    return np.array(
+        [
+            _log(_change(places), 0.01, 1.0),
+            _log(variation, 0.02, 1.0),
+            min(float(np.log2(len(places) + 1)), 5.0),
+            _log(height, 1.0, 30.0),
+            _log(residual, 0.005, 1.0),
+            float(len(places) < 3),
+        ]
+    )
+
+
+def _log(value: float, low: float, high: float) -> float:
+    return float(np.log10(min(max(value, low), high)))
+
+
+def _change(places: Array) -> float:
+    """Mean change from one interval to the next over their median; 0.5 where there are too few to say."""
+    if len(places) < 3:
+        return 0.5
+    intervals = np.diff(places)
+    return float(np.abs(np.diff(intervals)).mean() / np.median(intervals)) + 0.01
+
+
+def _matched(a: Array, b: Array, reach: float) -> int:
+    """How many of the places a have one of b within `reach`."""
+    if not len(a) or not len(b):
+        return 0
+    right = np.searchsorted(b, a).clip(max=len(b) - 1)
+    left = (right - 1).clip(min=0)
+    return int((np.minimum(np.abs(b[right] - a), np.abs(b[left] - a)) < reach).sum())
+
+
+def _template(y: Array, places: Array, span: tuple[float, float]) -> tuple[float, float]:
+    """Variation of the pulses' heights, and the share of their power that the mean of the others does not explain."""
+    if len(places) < 3:
+        return 0.5, 0.5
+    period = float(np.median(np.diff(places)))
+    offsets = np.arange(int(span[0] * period), int(span[1] * period) + 1)
+    index = np.rint(places).astype(np.int64)[:, None] + offsets
+    index = index[(index[:, 0] >= 0) & (index[:, -1] < len(y))]
+    if len(index) < 2 or len(offsets) < 4:
+        return 0.5, 0.5
+    rows = y[index]
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    power = np.einsum("ij,ij->i", rows, rows)
+    others = rows.sum(axis=0) - rows
+    with_others = np.einsum("ij,ij->i", rows, others)
+    power_others = np.einsum("ij,ij->i", others, others)
+    fit = np.maximum(with_others, 0.0) ** 2 / np.maximum(power_others, 1e-300)
+    heights = rows.max(axis=1) - rows[:, : max(len(offsets) // 2, 1)].min(axis=1)
+    residual = 1 - float(fit.sum()) / max(float(power.sum()), 1e-300)
+    return float(heights.std() / max(float(heights.mean()), 1e-300)), residual
+
+
+def _spectrum(y: Array, rate: float, places: Array) -> tuple[float, float, float]:
+    """Entropy of the pulse band, share of the strongest line that is no harmonic, share of harmonics 2 to 4."""
+    seconds = len(y) / rate
+    power = np.abs(_fft.rfft((y - y.mean()) * np.hanning(len(y)))) ** 2
+    f = np.arange(len(power)) / seconds
+    band = (f > 0.4) & (f < 8.5)
+    total = float(power[band].sum())
+    if total <= 0 or band.sum() < 3:
+        return 1.0, 0.0, 0.0
+    share = power[band] / total
+    entropy = float(-(share * np.log(share + 1e-12)).sum() / np.log(band.sum()))
+    if len(places) < 2:
+        return entropy, 0.0, 0.0
+    base = rate * (len(places) - 1) / (places[-1] - places[0])
+    order = f / base
+    nearest = np.clip(np.rint(order * 2) / 2, 0.5, 6.0)
+    far = np.abs(order - nearest) * base >= max(0.12 * base, 2.01 / seconds)
+    lines = np.convolve(power, np.ones(3), "same")[far & (f > 0.5) & (f < 4.5)]
+    width = max(0.15 * base, 1.5 / seconds)
+    whole = np.rint(order)
+    close = np.abs(order - whole) * base < width
+    first = float(power[close & (whole == 1)].sum())
+    higher = float(power[close & (whole >= 2) & (whole <= 4)].sum())
+    return entropy, float(lines.max()) / total if len(lines) else 0.0, higher / max(first + higher, 1e-300)
+
+
+def _above(x: Samples, mask: NDArray[np.bool_], rate: float) -> float:
+    """Log of the median spectral density from 8.5 to 40 Hz over the mean density from 0.6 to 5 Hz, -3 to 0.5."""
+    part = np.where(mask, x, x[mask].mean())[-min(len(x), int(60 * rate)) :].astype(np.float64)
+    t = np.arange(len(part)) - (len(part) - 1) / 2
+    part = part - part.mean()
+    part = part - t * float((t @ part) / (t @ t))
+    power = np.abs(_fft.rfft(part * np.hanning(len(part)))) ** 2
+    f = np.arange(len(power)) * rate / len(part)
+    high, low = power[(f >= 8.5) & (f < min(0.48 * rate, 40.0))], power[(f > 0.6) & (f < 5.0)]
+    if len(high) < 4 or len(low) < 2 or low.mean() <= 0:
+        return -2.0
+    return _log(float(np.median(high) / low.mean()), 1e-3, 3.0)

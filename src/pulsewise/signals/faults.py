@@ -1,0 +1,92 @@
+"""Faults that show in the samples themselves, before anything is filtered."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft as _fft
+
+from pulsewise.signals import front
+from pulsewise.signals.front import Samples
+
+Mask = NDArray[np.bool_]
+
+SHORTEST_S = 1.95
+"""Seconds below which nothing is said."""
+_LEAST_VALID = 2 / 3
+_CLIPPED = 0.05
+_MAINS_HZ = (50.0, 60.0)
+_RAILS = tuple(float(2**bits - 1) for bits in (8, 10, 12, 14, 16, 18, 20, 22, 24))
+
+
+def find(x: Samples, mask: Mask, rate: float, kind: str) -> tuple[str, ...]:
+    """Faults of samples (T,): reasons of `core.estimate.REASONS`, and `square` for a square wave."""
+    if not len(x) or mask.mean() < _LEAST_VALID:
+        return ("gap",) if len(x) and len(x) / rate >= SHORTEST_S else ("too_short",)
+    if mask.sum() / rate < SHORTEST_S:
+        return ("too_short",)
+    values = x[mask]
+    low, high = float(values.min()), float(values.max())
+    if high == low:
+        return ("flat", "no_contact") if low == 0 or low in _RAILS else ("flat",)
+    if _few_levels(values):
+        return ("square",) if (high - low) > 1e-3 * max(abs(high), abs(low)) and high - low > 1 else ("flat",)
+    found = []
+    if is_square(values, low, high, rate, kind):
+        found.append("square")
+    if clipped_share(values, low, high) > _CLIPPED:
+        found.append("saturated")
+    if only_mains(x, mask, rate):
+        found.append("ambient_light")
+    return tuple(found)
+
+
+def clipped_share(values: Samples, low: float, high: float) -> float:
+    """Share of samples in runs of three or more at the lowest or at the highest value."""
+    share = 0.0
+    for rail in (low, high):
+        runs = front.runs_of(values == rail)
+        lengths = runs[:, 1] - runs[:, 0]
+        share += float(lengths[lengths >= 3].sum()) / len(values)
+    return share
+
+
+def is_square(values: Samples, low: float, high: float, rate: float, kind: str) -> bool:
+    """Whether the samples jump between two levels: hardly any lie between, and each rise takes a moment.
+
+    A clipped pulse still takes its time from one level to the other; a QRS is narrow at the top.
+    """
+    near = 0.1 * (high - low)
+    top, bottom = values > high - near, values < low + near
+    between = 1.0 - float(top.mean()) - float(bottom.mean())
+    share = min(float(top.mean()), float(bottom.mean()))
+    crossings = int(np.count_nonzero(np.diff((values > (low + high) / 2).astype(np.int8))))
+    if not crossings or share < (0.2 if kind == "ecg" else 0.04):
+        return False
+    return between * len(values) / crossings <= max(1.5, 0.02 * rate) and between < 0.15
+
+
+def only_mains(x: Samples, mask: Mask, rate: float) -> bool:
+    """Whether mains lines (50 or 60 Hz and twice that, folded at half the rate) hold all but a trace of the power.
+
+    The trace is what the filters would leave of it in the pulse band.
+    """
+    part = np.where(mask, x, x[mask].mean()).astype(np.float64)[: int(60 * rate)]
+    part = part - part.mean()
+    power = np.abs(_fft.rfft(part * np.hanning(len(part)))) ** 2
+    f = np.arange(len(power)) * rate / len(part)
+    line = np.zeros(len(f), dtype=bool)
+    for mains in _MAINS_HZ:
+        for order in (1, 2, 3):
+            folded = abs(mains * order - rate * round(mains * order / rate))
+            if folded > 8.5:
+                line |= np.abs(f - folded) < max(0.5, 3 * rate / len(part))
+    total = float(power[f > 0.3].sum())
+    pulse = float(power[(f > 0.5) & (f < 8.5) & ~line].sum())
+    return total > 0 and float(power[line].sum()) > 0.9 * total and pulse < 1e-4 * total
+
+
+def _few_levels(values: Samples) -> bool:
+    """Whether there are no more than three different values."""
+    sample = np.unique(values[:: max(len(values) // 500, 1)])
+    return len(sample) <= 3 and len(np.unique(values)) <= 3

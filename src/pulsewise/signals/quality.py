@@ -1,0 +1,170 @@
+"""Signal quality: from 0 to 1 how often the heart rate of such a stretch is right, and what is wrong with it.
+
+First come plain faults of the samples (missing, flat, clipped, mains, too short). Then a logistic model on the evidence
+for a pulse; `benchmarks/fit_quality.py` fits it and prints how it does on people held out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsewise.core.errors import InputError
+from pulsewise.core.limits import check_rate
+from pulsewise.signals import faults, front
+from pulsewise.signals.beats import Beats, find_beats
+from pulsewise.signals.evidence import PULSE, Evidence, look
+from pulsewise.signals.front import Samples
+
+Array = NDArray[np.float64]
+
+BLOCK_S = 30.0
+"""Longer stretches are judged in blocks of this length (s)."""
+
+_PULSE_MODEL = (0.96, (-2.07, 1.21, -0.33, 0.63, -6.49, 0.27, 2.99, -1.17, 0.78, -0.18, 1.65))
+_QRS_MODEL = (-8.57, (-4.01, -3.08, 0.25, 2.12, -1.72, -0.53))
+_FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
+_AS_NOISE = -0.6
+_MOTION_LINE = -0.8
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How good a stretch is.
+
+    Parameters
+    ----------
+    score : float
+        0 (useless) to 1: how often the heart rate of such a stretch is right.
+    reasons : tuple of str
+        What is wrong, keys of `core.estimate.REASONS`. Not empty means that the shape of the waves cannot be trusted,
+        though the rate may be.
+    polarity : int
+        1, or -1 where the pulse points down.
+    """
+
+    score: float
+    reasons: tuple[str, ...] = ()
+    polarity: int = 1
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.reasons
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What `judge` found: the quality, the beats, and which reasons speak against a heart rate."""
+
+    quality: Quality
+    beats: Beats
+    against_rate: tuple[str, ...]
+    why_low: tuple[str, ...]
+
+
+def assess(samples: ArrayLike, rate: float, kind: str = "ppg", valid: ArrayLike | None = None) -> Quality:
+    """The quality of one stretch of PPG or ECG, from two seconds on; over 30 s the mean of its blocks.
+
+    Parameters
+    ----------
+    samples : array_like, shape (T,)
+        As the device gave them: clipping and mains are seen on raw samples only.
+    rate : float
+        Hz, at least 20.
+    kind : {"ppg", "ecg"}
+    valid : array_like of bool, shape (T,), optional
+        False where a sample is missing; not finite is missing too.
+
+    Returns
+    -------
+    Quality
+        With the reasons `gap` (a third is missing), `too_short` (under 1.95 s), `flat` (stands still, or moves by one
+        step of the converter), `no_contact` (flat at 0 or at the top of a converter), `saturated` (over 5 % clipped,
+        or nothing but two levels), `ambient_light` (nothing but mains), `motion` (another rhythm or height changes
+        stand out), `noise`.
+
+    Raises
+    ------
+    InputError
+        `shape`, `sampling_rate`, `rate`, `modality`.
+
+    Examples
+    --------
+    >>> assess(np.random.default_rng(0).normal(size=1000), 100).reasons
+    ('noise',)
+    """
+    return judge(samples, rate, kind, valid).quality
+
+
+def judge(samples: ArrayLike, rate: float, kind: str = "ppg", valid: ArrayLike | None = None) -> Judged:
+    """`assess` with the beats it rests on, for `rate` and `features`."""
+    x, mask = front.samples_and_mask(samples, valid)
+    if kind not in front.WORK_RATE:
+        raise InputError("modality", f"quality is known of ppg and ecg, not of {kind!r}", where="kind")
+    size = int(BLOCK_S * check_rate(rate))
+    if len(x) <= 1.5 * size:
+        return _judge_block(x, mask, rate, kind)
+    count = round(len(x) / size)
+    edges = np.linspace(0, len(x), count + 1).astype(np.int64)
+    parts = [_judge_block(x[a:b], mask[a:b], rate, kind) for a, b in itertools.pairwise(edges)]
+    return _together(parts, find_beats(x, rate, kind, valid=mask))
+
+
+def _judge_block(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str) -> Judged:
+    found = faults.find(x, mask, rate, kind)
+    fatal = tuple(reason for reason in found if reason in _FATAL)
+    if fatal or "square" in found:
+        fatal = fatal or ("saturated",)
+        reasons = tuple(dict.fromkeys((*fatal, *(r for r in found if r != "square"))))
+        return Judged(Quality(0.0, reasons), Beats(np.zeros(0, np.int64), np.zeros(0)), fatal, reasons)
+    seen = look(x, mask, rate, kind)
+    share = seen.searched_s * rate / max(len(x), 1)
+    if not len(seen.values) or share < 0.5:
+        reasons = ("flat",) if mask.mean() > 0.5 else ("gap",)
+        return Judged(Quality(0.0, reasons, seen.beats.polarity), seen.beats, reasons, reasons)
+    score = _probability(seen, kind) * min(1.0, share / 0.9)
+    why = _why_low(seen, kind)
+    reasons = found if score >= 0.5 else tuple(dict.fromkeys((*found, *why)))
+    return Judged(Quality(score, reasons, seen.beats.polarity), seen.beats, (), why)
+
+
+def _probability(seen: Evidence, kind: str) -> float:
+    intercept, weights = _QRS_MODEL if kind == "ecg" else _PULSE_MODEL
+    if kind == "ppg" and seen.values[PULSE.index("above")] > _AS_NOISE:
+        return 0.0
+    if seen.rival:
+        return 0.0
+    return float(1 / (1 + np.exp(-(intercept + np.dot(weights, seen.values)))))
+
+
+def _why_low(seen: Evidence, kind: str) -> tuple[str, ...]:
+    """Noise, or motion where another line or strong changes of height stand out of a spectrum that is not flat."""
+    if seen.rival:
+        return ("motion",)
+    if len(seen.beats) < 2:
+        return ("few_beats",)
+    if kind == "ppg":
+        values = dict(zip(PULSE, seen.values, strict=True))
+        if values["entropy"] < 0.75 and values["above"] < -1.5 and (
+            values["line"] > _MOTION_LINE or values["amplitude"] > -0.5 or values["harmonics"] < -1.7
+        ):  # fmt: skip
+            return ("motion",)
+    return ("noise",)
+
+
+def _together(parts: list[Judged], beats: Beats) -> Judged:
+    """Blocks as one: mean score, reasons of at least half of them."""
+    score = float(np.mean([part.quality.score for part in parts]))
+
+    def common(of: list[tuple[str, ...]]) -> tuple[str, ...]:
+        names = dict.fromkeys(name for reasons in of for name in reasons)
+        return tuple(name for name in names if 2 * sum(name in reasons for reasons in of) >= len(of))
+
+    reasons = common([part.quality.reasons for part in parts])
+    against = common([part.against_rate for part in parts])
+    why = common([part.why_low for part in parts]) or ("noise",)
+    return Judged(Quality(score, reasons, beats.polarity), beats, against, why)
