@@ -1,7 +1,9 @@
 """Sphinx: the pages here, and a reference made from the program itself (see generate.py)."""
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -28,3 +30,15 @@ autodoc_mock_imports = ["torch", "lightning"]
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 nitpicky = False
+suppress_warnings = ["ref.python"]  # every room has a class named Config; a link to any of them would do
+
+
+def _bars(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """|x| in a docstring is an absolute value or a dimension, never a substitution."""
+    bar = re.compile(r"(`+[^`]+`+)|\|")
+    lines[:] = [line if ">>>" in line else bar.sub(lambda m: m[1] or r"\|", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _bars)
