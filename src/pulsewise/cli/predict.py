@@ -87,6 +87,7 @@ def predict(
     if out is not None:
         tables.save(outcomes, out)
         _output.say(f"kept in {out.as_posix()}/: predictions.csv, windows.csv, predictions.json")
+    remark(outcomes)
     finish(outcomes)
 
 
@@ -120,9 +121,19 @@ def glucose(outcomes: Sequence[Mapping[str, Any]], out: Path | None) -> None:
         print((out / name).as_posix())
 
 
+def remark(outcomes: Sequence[Mapping[str, Any]]) -> None:
+    """Say on standard error why there is no interval, where there is none."""
+    from pulsewise.cli import _output
+    from pulsewise.core.estimate import REASONS
+    from pulsewise.deploy import tables
+
+    if any(row.get("mean") is not None and row.get("low") is None for row in tables.table(outcomes)):
+        _output.say(f"no interval: {REASONS['no_interval']}, among those the model was validated on")
+
+
 def finish(outcomes: Sequence[Mapping[str, Any]]) -> None:
     """Raise where nothing was estimated (exit 4), or some file could not be read (its own status)."""
-    from pulsewise.cli import _output, _show
+    from pulsewise.cli import _show
     from pulsewise.core.errors import PulsewiseError
     from pulsewise.deploy import tables
 
@@ -132,10 +143,11 @@ def finish(outcomes: Sequence[Mapping[str, Any]]) -> None:
     if len(outcomes) == 1 and bad:
         error = bad[0]["error"]
         raise PulsewiseError(error["code"], error["what"], where=error["where"] or bad[0]["file"], fix=error["fix"])
-    for outcome in bad:
-        _output.error(f"{outcome['file']}: {PulsewiseError(**outcome['error'])}")
     if bad:
-        raise PulsewiseError(bad[-1]["error"]["code"], f"{len(bad)} of {len(outcomes)} files could not be read")
+        names = ", ".join(outcome["file"] for outcome in bad[:3]) + (", …" if len(bad) > 3 else "")
+        raise PulsewiseError(
+            bad[-1]["error"]["code"], f"{len(bad)} of {len(outcomes)} files could not be used", where=names
+        )
     if not any(outcome["status"] == "ok" for outcome in outcomes):
         counts: Counter[str] = Counter()
         for row in tables.table(outcomes):

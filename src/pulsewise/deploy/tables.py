@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pulsewise.core.disk import write_atomic, write_json
-from pulsewise.core.errors import UsageError
+from pulsewise.core.errors import PulsewiseError, UsageError
 from pulsewise.core.estimate import Estimate
 from pulsewise.core.table import to_csv
 
@@ -77,8 +77,7 @@ def table(outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for outcome in outcomes:
         if outcome["error"]:
-            error = outcome["error"]
-            rows.append({"file": outcome["file"], "error": f"{error['what']} [{error['code']}]"})
+            rows.append({"file": outcome["file"], "error": str(PulsewiseError(**outcome["error"]))})
         for one in outcome["recordings"]:
             rows += [{"file": outcome["file"], "recording": one["id"], **row} for row in one["summary"]]
     return rows
