@@ -30,6 +30,7 @@ autodoc_mock_imports = ["torch", "lightning"]
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 nitpicky = False
+default_role = "code"
 suppress_warnings = ["ref.python"]  # every room has a class named Config; a link to any of them would do
 
 
