@@ -24,8 +24,8 @@ Array = NDArray[np.float64]
 BLOCK_S = 30.0
 """Longer stretches are judged in blocks of this length (s)."""
 
-_PULSE_MODEL = (0.96, (-2.07, 1.21, -0.33, 0.63, -6.49, 0.27, 2.99, -1.17, 0.78, -0.18, 1.65))
-_QRS_MODEL = (-8.57, (-4.01, -3.08, 0.25, 2.12, -1.72, -0.53))
+_PULSE_MODEL = (0.52, (-2.09, 1.28, -0.55, 0.61, -6.30, 0.23, 2.92, -1.28, 1.00, -0.13, 1.88))
+_QRS_MODEL = (-9.12, (-4.45, -2.98, 0.40, 2.05, -1.27, -0.01))
 _FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 _AS_NOISE = -0.6
 _MOTION_LINE = -0.8
