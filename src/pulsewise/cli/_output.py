@@ -10,7 +10,9 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -103,9 +105,12 @@ def _draw(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str)
     drawn.pad_edge = False
     for column in columns:
         numeric = any(isinstance(r.get(column), int | float) for r in rows)
-        drawn.add_column(Text(column.replace("_", " ")), justify="right" if numeric else "left", overflow="fold")
+        justify: Any = "right" if numeric else "left"
+        drawn.add_column(Text(column.replace("_", " ")), justify=justify, overflow="fold", no_wrap=numeric)
     for row in rows:
         drawn.add_row(*(Text(cell(row.get(c))) for c in columns))
+    if title:
+        print()
     Console(file=sys.stdout, highlight=False).print(drawn)
 
 
@@ -124,6 +129,12 @@ def cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(cell(v) for v in value)
     return "".join(c if c.isprintable() else " " for c in str(value))
+
+
+def prose(text: str) -> None:
+    """Print sentences: wrapped on a terminal, one line elsewhere."""
+    width = min(shutil.get_terminal_size().columns, 100) - 1
+    print(textwrap.fill(text, max(width, 20)) if decorated(sys.stdout) else text)
 
 
 def facts(pairs: Mapping[str, Any], *, title: str = "") -> None:

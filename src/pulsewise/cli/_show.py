@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,18 +27,18 @@ def verdict(result: Result) -> None:
     from pulsewise.judge.result import STAMPS
 
     for stamp in result.stamps:
-        print(STAMPS.get(stamp, stamp))
-    print(f"{result.verdict.headline}.")
+        _output.prose(STAMPS.get(stamp, stamp))
+    _output.prose(f"{result.verdict.headline}.")
     if result.verdict.sentence:
-        print(result.verdict.sentence)
+        _output.prose(result.verdict.sentence)
     for part in result.quantities:
         scores = part.view("readings")
         title = f"{part.title}, {part.unit}: {scores.n} readings of {scores.people} people"
-        _output.table(_rows(scores.numbers, part), ("predictor", "mae", "rmse", "skill_of_the_model"), title=title)
+        _output.table(_rows(scores.numbers, part), ("predictor", "mae", "rmse", "skill"), title=title)
         without = [control.title for control in part.controls if not control.mae.n]
         if without:
-            print(f"Not possible on these data: {', '.join(without)}.")
-    print()
+            _output.prose(f"Not possible on these data: {', '.join(without)}.")
+    _output.prose("skill: how much smaller the model's error is than this predictor's; intervals are over people.\n")
 
 
 def _rows(numbers: Mapping[str, Number], part: QuantityResult) -> Iterator[Mapping[str, Any]]:
@@ -48,11 +49,11 @@ def _rows(numbers: Mapping[str, Number], part: QuantityResult) -> Iterator[Mappi
                 "predictor": control.title + (" (oracle)" if control.needs == "oracle" else ""),
                 "mae": interval(control.mae),
                 "rmse": interval(control.rmse),
-                "skill_of_the_model": interval(control.skill, 100, "%"),
+                "skill": interval(control.skill, 100, " %", digits=0),
             }
 
 
-def interval(number: Number, scale: float = 1.0, unit: str = "") -> str:
+def interval(number: Number, scale: float = 1.0, unit: str = "", digits: int = 1) -> str:
     """A figure with its interval over people, as text; why there is none where there is none.
 
     >>> from pulsewise.judge.result import Number
@@ -61,10 +62,10 @@ def interval(number: Number, scale: float = 1.0, unit: str = "") -> str:
     """
     if number.value is None:
         return number.reason.replace("_", " ")
-    text = f"{scale * number.value:.1f}{unit}"
+    text = f"{scale * number.value:.{digits}f}{unit}"
     if number.low is None or number.high is None:
         return text
-    return f"{text} ({scale * number.low:.1f} to {scale * number.high:.1f})"
+    return f"{text} ({scale * number.low:.{digits}f} to {scale * number.high:.{digits}f})"
 
 
 def plan(run: Run, until: str, *, json: bool) -> None:
@@ -146,6 +147,8 @@ def predictions(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> None:
     columns += [name for name in ("quality", "abstained", "error") if any(row.get(name) for row in shown)]
     if len({row["file"] for row in rows}) == 1 and len({row.get("recording") for row in rows}) == 1:
         columns.remove("recording")
+        if _output.decorated(sys.stdout):
+            columns.remove("file")
     _output.table(shown, columns, title=title)
 
 
