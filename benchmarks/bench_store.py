@@ -41,7 +41,7 @@ class Noise:
     def read(self, recording_id: str) -> Recording:
         random = np.random.default_rng(int(recording_id[1:]))
         samples = random.standard_normal(WINDOWS * LENGTH, dtype=np.float32)
-        return Recording(recording_id, (Signal("p", "ppg", "a.u.", RATE, samples),), person=recording_id)
+        return Recording(recording_id, (Signal("p", "other", "a.u.", RATE, samples),), person=recording_id)
 
 
 def make(folder: Path, recordings: int) -> None:
@@ -53,7 +53,7 @@ def make(folder: Path, recordings: int) -> None:
         Noise(recordings),
         folder,
         condition=condition.Config(),
-        window=window.Config(length_s=LENGTH / RATE),
+        window=window.Config(("other",), length_s=LENGTH / RATE),
         label=align.Config(),
         quantities=("sbp",),
         workers=1,

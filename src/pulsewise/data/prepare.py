@@ -342,9 +342,11 @@ def _nothing(entries: Sequence[Mapping[str, Any]]) -> PulsewiseError:
     for entry in entries:
         reasons.update(entry.get("dropped", {}))
     said = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common(5))
-    example = next((e["what"] for e in entries if e["error"]), "")
+    example = next(
+        (f"first: {e['what']}" for e in entries if e["error"]), "see [window]: length_s, refuse, min_quality"
+    )
     return NoSignalError(
         "no_usable_signal",
         f"not one window could be cut from {len(entries)} recordings: {said}",
-        fix=f"first: {example}",
+        fix=example,
     )
