@@ -243,3 +243,43 @@ def test_ctrl_c_is_clean(recipe: Path, tmp_path: Path) -> None:
     assert process.returncode == 130, error
     assert "Traceback" not in error
     assert not (out / ".lock").exists()
+
+
+def limited(recipe: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """The run with files of at most 64 KiB, as on a disk that is full."""
+    code = "import resource, sys, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
+    code += "from pulsewise.cli.main import main; main(sys.argv[1:])"
+    words = [sys.executable, "-c", code, "run", str(recipe), "--out", str(out), "--workers", "1", "-q"]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def test_row_29_a_full_disk_is_said_without_a_path_and_the_rest_stays(done: Path, recipe: Path) -> None:
+    before = (done / "result.json").read_bytes()
+    (done / "report.html").unlink()
+    failed = limited(recipe, done)
+    assert failed.returncode == 3
+    assert failed.stderr.strip().endswith("[disk]")
+    assert str(done.parent) not in failed.stderr
+    assert (done / "result.json").read_bytes() == before
+    assert not (done / "report.html").exists()
+    assert not list(done.rglob("*.part"))
+    assert pulsewise.run(recipe, out=done).skipped == ["store", "split", "train", "evaluate"]
+
+
+@pytest.mark.soak
+def test_row_27_killed_twenty_times_at_random(recipe: Path, tmp_path: Path) -> None:
+    import random
+
+    out, draw = tmp_path / "killed", random.Random(0)
+    call = [sys.executable, "-m", "pulsewise", "run", str(recipe), "--out", str(out), "--workers", "1"]
+    for _ in range(20):
+        process = subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(draw.uniform(0.5, 8.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    made = pulsewise.run(recipe, out=out)
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    whole = pulsewise.run(recipe, out=tmp_path / "whole")
+    assert made.store().fingerprint == whole.store().fingerprint
+    assert (out / "split.json").read_bytes() == (whole.folder / "split.json").read_bytes()

@@ -56,7 +56,7 @@ def predict(
     options: ReadOptions | None = None,
     *,
     format: str | None = None,
-    workers: int | None = None,
+    workers: int | None = 1,
     out: str | Path | None = None,
     force: bool = False,
     progress: Progress | None = None,
@@ -74,7 +74,8 @@ def predict(
     format : str, optional
         Read every file as this format, whatever it looks like.
     workers : int, optional
-        Processes; by default one per processor where there are at least `FEWEST_FILES` files.
+        Processes; None: one per processor where there are at least `FEWEST_FILES` files. A script that asks for more
+        than one needs `if __name__ == "__main__"`, as always with processes.
     out : path, optional
         Folder in which the outcome of every file is kept: a second call does only what is new or has changed.
     force : bool
