@@ -119,6 +119,8 @@ class Signal:
         >>> Signal("p", "ppg", "a.u.", 10, np.ones(5), np.array([1, 1, 0, 1, 1], bool)).runs().tolist()
         [[0, 2], [3, 5]]
         """
+        if self.valid.all():
+            return np.array([[0, len(self.valid)]] if len(self.valid) else np.zeros((0, 2)), dtype=np.int64)
         edges = np.flatnonzero(np.diff(np.concatenate(([False], self.valid, [False])).astype(np.int8)))
         return edges.reshape(-1, 2).astype(np.int64)
 

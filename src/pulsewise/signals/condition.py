@@ -161,7 +161,7 @@ def condition(signal: Signal, config: Config) -> Signal:
         start, stop = chain.first_output(int(a)), chain.first_output(int(b))
         if stop == start:  # a stretch so short that no output falls into it
             continue
-        samples[start:stop] = _stretch(signal.samples[a:b].astype(np.float64), int(a), signal.rate, config, chain)
+        samples[start:stop] = _stretch(signal.samples[a:b], int(a), signal.rate, config, chain)
         valid[start:stop] = True
     if not valid.any() or not np.isfinite(samples).all():
         raise NoSignalError("no_usable_signal", "conditioning left no finite sample", where=signal.name)
@@ -186,11 +186,12 @@ def _after_trend(rate: float, config: Config) -> Chain:
     return plan(rate, band=config.band, notch=config.notch, savgol_s=config.savgol_s, rate_out=config.rate)
 
 
-def _stretch(x: NDArray[np.float64], first: int, rate: float, config: Config, chain: Chain) -> NDArray[np.float64]:
+def _stretch(part: NDArray[Any], first: int, rate: float, config: Config, chain: Chain) -> NDArray[np.float64]:
     """One stretch without a gap, whose first sample has index `first`."""
-    if config.family == "fir" and _takes_out_trend(config):
-        pass
-    elif config.detrend:
+    if config.family == "fir" and (_takes_out_trend(config) or not (config.detrend or config.remove_mean)):
+        return chain.run(part, first)
+    x = part.astype(np.float64)
+    if config.detrend:
         x = filters.detrend(x)
     elif config.remove_mean:
         x = filters.remove_mean(x)

@@ -63,21 +63,22 @@ def stretch(x: Array | NDArray[np.float32], begin: int, end: int, reach: int) ->
     length = x.shape[-1]
     if length <= reach:
         return extend(np.asarray(x, dtype=np.float64), reach)[..., begin + reach : end + reach]
-    parts = [np.asarray(x[..., max(begin, 0) : min(end, length)], dtype=np.float64)]
+    y = np.empty((*x.shape[:-1], end - begin))
+    y[..., max(begin, 0) - begin : min(end, length) - begin] = x[..., max(begin, 0) : min(end, length)]
     if begin < 0:
         head = np.asarray(x[..., : reach + 1], dtype=np.float64)
-        parts.insert(0, _beyond(head[..., ::-1], reach)[..., ::-1][..., reach + begin :])
+        y[..., :-begin] = _beyond(head[..., ::-1], reach)[..., ::-1][..., reach + begin :]
     if end > length:
         tail = np.asarray(x[..., -reach - 1 :], dtype=np.float64)
-        parts.append(_beyond(tail, reach)[..., : end - length])
-    return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+        y[..., length - begin :] = _beyond(tail, reach)[..., : end - length]
+    return y
 
 
 def convolve_valid(x: Array, taps: Taps) -> Array:
     """Convolution of samples (..., T) with symmetric taps (K,), shape (..., T - K + 1), by overlapping blocks."""
     count, length = len(taps), x.shape[-1]
     if count == 1:
-        return np.asarray(x * taps[0])
+        return x if taps[0] == 1 else np.asarray(x * taps[0])
     if count <= _DIRECT or length < 2 * count:
         return np.asarray(_scipy.upfirdn(taps, x, axis=-1)[..., count - 1 : length])
     size = _block(count, length)
