@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from pulsewise.core.plugin import ReadOptions
+    pass
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with a schema_version.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and written; do nothing.")]
@@ -38,26 +40,54 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse what would otherw
 
 
 def read_options(
-    rate: float | None,
-    kind: str | None,
-    channel: str | None,
-    columns: Sequence[str] | None,
-    unit: str | None,
-    person: str | None,
-    zone: str | None,
-    date_format: str | None,
-    strict: bool,
-) -> ReadOptions:
-    """The options above as the readers take them; `usage` where a --column is not NAME=KIND."""
+    rate: Rate = None,
+    format: Format = None,
+    kind: Kind = None,
+    channel: Channel = None,
+    column: Columns = None,
+    unit: Unit = None,
+    person: Person = None,
+    zone: Zone = None,
+    date_format: DateFormat = None,
+    strict: Strict = False,
+) -> tuple[Any, str | None]:
+    """What a file does not say itself (`core.plugin.ReadOptions`), and the format to read it as.
+
+    Raises `usage` where a --column is not NAME=KIND.
+    """
     from pulsewise.core.errors import UsageError
-    from pulsewise.core.plugin import COLUMN_MEANINGS, ReadOptions
+    from pulsewise.core.plugin import ReadOptions
+    from pulsewise.core.recording import KINDS
 
     named = {}
-    for text in columns or ():
+    for text in column or ():
         name, _, what = text.rpartition("=")
-        if not name or what not in COLUMN_MEANINGS:
-            raise UsageError(
-                "usage", f"--column wants NAME=KIND, {text[:60]!r} came", fix=f"kinds: {', '.join(COLUMN_MEANINGS)}"
-            )
+        if not name or what not in (*KINDS, "ignore"):
+            fix = f"kinds: {', '.join(KINDS)}, ignore"
+            raise UsageError("usage", f"--column wants NAME=KIND, {text[:60]!r} came", fix=fix)
         named[name] = what
-    return ReadOptions(rate, kind, channel, named, unit, person, zone, date_format, strict)
+    return ReadOptions(rate, kind, channel, named, unit, person, zone, date_format, strict), format
+
+
+def join(function: Callable[..., None], more: Callable[..., Any], into: str = "") -> Callable[..., None]:
+    """A command with the options of `more` added to its own; what `more` returns goes into the parameter `into`.
+
+    Without `into` the result is dropped. typer reads the joined signature.
+    """
+    added = inspect.signature(more, eval_str=True).parameters
+    own = [p for p in inspect.signature(function, eval_str=True).parameters.values() if p.name != into]
+
+    @functools.wraps(function)
+    def command(**values: Any) -> None:
+        found = more(**{name: values.pop(name, p.default) for name, p in added.items()})
+        function(**values, **({into: found} if into else {}))
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *added.values())]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def reading(function: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of `read_options`, whose result it gets as its parameter `read_as`."""
+    return join(function, read_options, "read_as")

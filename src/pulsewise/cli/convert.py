@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pulsewise.cli._options import (
-    Channel,
-    Columns,
-    DateFormat,
-    DryRun,
-    Json,
-    Kind,
-    Overwrite,
-    Person,
-    Rate,
-    Strict,
-    Unit,
-    Zone,
-    read_options,
-)
+from pulsewise.cli._options import DryRun, Json, Overwrite, reading
 
 PANEL = "Data"
 
 
+@reading
 def convert(
     source: Annotated[list[Path], typer.Argument(help="Files or folders in any format.", metavar="SOURCE")],
     out: Annotated[Path, typer.Argument(help="File to write, or a folder (then give --to).", metavar="OUT")],
     to: Annotated[str | None, typer.Option("--to", metavar="FORMAT", help="Format; else by the ending of OUT.")] = None,
-    rate: Rate = None,
-    kind: Kind = None,
-    channel: Channel = None,
-    column: Columns = None,
-    unit: Unit = None,
-    person: Person = None,
-    zone: Zone = None,
-    date_format: DateFormat = None,
-    strict: Strict = False,
     keep_ids: Annotated[bool, typer.Option("--keep-ids", help="Keep names, ages and sexes of headers.")] = False,
+    read_as: Any = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -57,12 +36,13 @@ def convert(
     from pulsewise.data.convert import convert as run
     from pulsewise.data.open import expand
 
-    options = replace(
-        read_options(rate, kind, channel, column, unit, person, zone, date_format, strict), keep_ids=keep_ids
-    )
+    options, format = read_as
+    options = replace(options, keep_ids=keep_ids)
     files = expand(source)
     with _output.progress("convert", len(files)) as advance:
-        done = run(files, out, to=to, options=options, overwrite=overwrite, dry_run=dry_run, progress=advance)
+        done = run(
+            files, out, to=to, options=options, format=format, overwrite=overwrite, dry_run=dry_run, progress=advance
+        )
     rows = [
         {
             "source": one.source,

@@ -8,20 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pulsewise.cli._options import (
-    Channel,
-    Columns,
-    DateFormat,
-    Format,
-    Json,
-    Kind,
-    Person,
-    Rate,
-    Strict,
-    Unit,
-    Zone,
-    read_options,
-)
+from pulsewise.cli._options import Json, reading
 from pulsewise.core.errors import InputError, PulsewiseError
 
 if TYPE_CHECKING:
@@ -142,18 +129,10 @@ def _windows(windows: Windows) -> dict[str, Any]:
     }
 
 
+@reading
 def info(
     path: Annotated[Path, typer.Argument(help="A file of any known format, a bundle or a run folder.")],
-    rate: Rate = None,
-    format: Format = None,
-    kind: Kind = None,
-    channel: Channel = None,
-    column: Columns = None,
-    unit: Unit = None,
-    person: Person = None,
-    zone: Zone = None,
-    date_format: DateFormat = None,
-    strict: Strict = False,
+    read_as: Any = None,
     json: Json = False,
 ) -> None:
     """Say what was detected in a file, and why: format, rate and where it came from, units, gaps, clock drift, what
@@ -165,7 +144,7 @@ def info(
     """
     from pulsewise.cli import _output
 
-    options = read_options(rate, kind, channel, column, unit, person, zone, date_format, strict)
+    options, format = read_as
     found = describe(path, options, format=format)
     if json:
         _output.emit("info", found)

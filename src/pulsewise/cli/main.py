@@ -16,14 +16,12 @@ its own file is imported; the others are described from their text.
 from __future__ import annotations
 
 import ast
-import functools
 import importlib
-import inspect
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,6 +31,7 @@ import typer
 import typer.core
 
 from pulsewise.cli import _output
+from pulsewise.cli._options import join
 from pulsewise.core.errors import InputError, PulsewiseError, SetupError, UsageError
 
 PANELS = ("Start", "Data", "Models", "Use")
@@ -92,7 +91,7 @@ def application(wanted: Sequence[str] | None = None) -> typer.Typer:
         if wanted is None or word.name in wanted:
             stem = word.name.replace("-", "_")
             module = importlib.import_module(f"pulsewise.cli.{stem}")
-            app.command(name=word.name)(_with_shared_options(getattr(module, stem)))
+            app.command(name=word.name)(join(getattr(module, stem), _shared_options))
         else:
             app.command(name=word.name, help=word.summary)(_elsewhere)
     return app
@@ -136,22 +135,6 @@ def _shared_options(
     settings = _output.SETTINGS
     settings.quiet, settings.verbose, settings.traceback = quiet, verbose, traceback
     settings.progress = not (quiet or no_progress)
-
-
-def _with_shared_options(function: Callable[..., None]) -> Callable[..., None]:
-    """The function with the options every command has added to its signature."""
-    shared = inspect.signature(_shared_options, eval_str=True)
-    own = inspect.signature(function, eval_str=True)
-
-    @functools.wraps(function)
-    def command(**values: Any) -> None:
-        _shared_options(**{name: values.pop(name) for name in shared.parameters})
-        function(**values)
-
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.parameters.values(), *shared.parameters.values())]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
-    command.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

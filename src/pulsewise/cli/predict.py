@@ -9,21 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pulsewise.cli._options import (
-    Channel,
-    Columns,
-    DateFormat,
-    Format,
-    Json,
-    Kind,
-    Person,
-    Rate,
-    Strict,
-    Unit,
-    Workers,
-    Zone,
-    read_options,
-)
+from pulsewise.cli._options import Json, Workers, reading
 from pulsewise.core.errors import InputError, NoSignalError, UsageError
 
 PANEL = "Use"
@@ -31,6 +17,7 @@ PANEL = "Use"
 WINDOWS = ("file", "recording", "window", "start_s", "quantity", "unit", "value", "low", "high", "quality", "reasons")
 
 
+@reading
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder, or the run folder it is in.")],
     files: Annotated[list[Path], typer.Argument(help="Files of any known format, or folders of them.")],
@@ -46,16 +33,7 @@ def predict(
     ] = None,
     workers: Workers = 0,
     force: Annotated[bool, typer.Option("--force", help="Let an untrained bundle answer.")] = False,
-    rate: Rate = None,
-    format: Format = None,
-    kind: Kind = None,
-    channel: Channel = None,
-    column: Columns = None,
-    unit: Unit = None,
-    person: Person = None,
-    zone: Zone = None,
-    date_format: DateFormat = None,
-    strict: Strict = False,
+    read_as: Any = None,
 ) -> None:
     """Estimate from files: mean, SD, minimum and maximum over the windows of each recording, the interval of one
     window, signal quality, and the reason where there is no number.
@@ -70,7 +48,7 @@ def predict(
     from pulsewise.deploy import tables
 
     folder = bundle / "bundle" if (bundle / "bundle" / "bundle.json").is_file() else bundle
-    options = read_options(rate, kind, channel, column, unit, person, zone, date_format, strict)
+    options, format = read_as
     if form == "glucose" and (json or csv or windows):
         raise UsageError("usage", "--form glucose is a form of its own, without --json, --csv and --windows")
     with _output.progress("files") as advance:

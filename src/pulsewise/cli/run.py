@@ -29,23 +29,9 @@ def run_recipe(
 ) -> Run:
     """A recipe through every stage, quietly; `pulsewise.run` of the Python interface.
 
-    Parameters
-    ----------
-    recipe : path or name
-        A TOML file, or the name of a recipe that comes with the package.
-    data : path, optional
-        Folder of the recordings (`dataset.root`).
-    out : path, optional
-        The run folder; by default `runs/<name>-<fingerprint>`.
-    settings : sequence of str
-        `a.b=value`, replacing values of the recipe.
-    until : str
-        Last stage.
-    workers : int, optional
-        Processes that prepare recordings; None: one per processor (a script then needs
-        `if __name__ == "__main__"`).
-    overwrite : bool
-        Begin anew.
+    `recipe`, `data`, `out` and `settings` are those of `cli._run.prepare`; `until` is the last stage; `workers` the
+    processes that prepare recordings (None: one per processor; a script then needs `if __name__ == "__main__"`);
+    `overwrite` begins anew.
 
     Returns
     -------

@@ -67,6 +67,7 @@ def convert(
     *,
     to: str | None = None,
     options: ReadOptions | None = None,
+    format: str | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
     progress: Callable[[], None] = lambda: None,
@@ -83,6 +84,8 @@ def convert(
         by their ids.
     to : str, optional
         Name of the format; by the ending of `out` otherwise.
+    format : str, optional
+        Read the sources as this format, whatever they look like.
     dry_run : bool
         Do everything but the last step, in the system's folder for temporary files.
     progress : callable
@@ -99,7 +102,7 @@ def convert(
     place = None if dry_run else _nearest(folder)
     with _staging(place) as staging:
         for source in expand(sources):
-            for item in open_file(source, options or ReadOptions()):
+            for item in open_file(source, options or ReadOptions(), format=format):
                 if isinstance(item, Windows):
                     raise InputError("modality", "the file holds windows, not recordings", where=source.name)
                 if one_file and made:
