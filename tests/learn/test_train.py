@@ -153,3 +153,32 @@ def test_an_untrained_bundle_answers_only_when_forced(store, fold, make_recipe, 
     assert "Never trained" in (tmp_path / "b/README.md").read_text()
     reasons = {reason for e in bundle.estimate_windows(some) for reason in e.reasons}
     assert reasons == {"untrained"}
+
+
+@pytest.mark.parametrize(("what", "error"), [("SIGINT", KeyboardInterrupt), ("SIGTERM", SystemExit)])
+def test_asked_to_stop_it_stops_and_can_be_resumed(
+    memory, make_waves, split_people, make_recipe, tmp_path, what: str, error: type[BaseException]
+) -> None:
+    import os
+    import signal
+
+    class Interrupted(memory):
+        reads = 0
+
+        def take(self, rows):
+            self.reads += 1
+            if self.reads == 9:
+                os.kill(os.getpid(), getattr(signal, what))
+            return super().take(rows)
+
+    windows = make_waves()
+    fold, recipe = split_people(windows, 8, 2), make_recipe(train={"checkpoint_steps": 1})
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(error) as caught:
+        train(Interrupted(windows), fold, recipe, tmp_path / "stopped")
+    assert signal.getsignal(signal.SIGINT) is handler
+    if what == "SIGTERM":
+        assert caught.value.code == 143
+    resumed = train(memory(windows), fold, recipe, tmp_path / "stopped", resume=True)
+    whole = train(memory(windows), fold, recipe, tmp_path / "whole")
+    assert resumed.fingerprint == whole.fingerprint

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from pulsewise.core.errors import SetupError
 from pulsewise.learn.train_config import Config
 
 BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
@@ -37,11 +38,14 @@ def choose(config: Config) -> Plan:
     """What a recipe's `auto` means here. Imports torch only to ask for a GPU.
 
     bf16 keeps float32 weights and computes products in bf16; it is chosen only where the processor has units for it
-    (AMX or AVX-512 bf16, or a GPU that states it).
+    (AMX or AVX-512 bf16, or a GPU that states it). Raises `environment` where a GPU is asked for and there is none.
     """
     gpu = config.accelerator != "cpu" and _gpu()
-    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu or config.accelerator == "gpu" else "cpu"
-    gains = _gpu_bf16() if accelerator == "gpu" and gpu else bool(cpu_flags() & BF16_FLAGS)
+    if config.accelerator == "gpu" and not gpu:
+        fix = 'set train.accelerator to "auto", or install a torch that sees the GPU'
+        raise SetupError("environment", "the recipe asks for a GPU and torch finds none", fix=fix)
+    accelerator: Literal["cpu", "gpu"] = "gpu" if gpu else "cpu"
+    gains = _gpu_bf16() if gpu else bool(cpu_flags() & BF16_FLAGS)
     precision: Literal["float32", "bf16"] = "float32"
     if config.precision == "bf16" or (config.precision == "auto" and gains):
         precision = "bf16"

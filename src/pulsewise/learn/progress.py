@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -21,11 +22,9 @@ class Progress:
         self._text = ""
 
     def __enter__(self) -> Self:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        if self._wanted and console.is_terminal:
+        if self._wanted and sys.stderr.isatty():
             from rich import progress
+            from rich.console import Console
 
             self._bar = progress.Progress(
                 progress.TextColumn("training"),
@@ -35,7 +34,7 @@ class Progress:
                 progress.TimeElapsedColumn(),
                 progress.TextColumn("of at most"),
                 progress.TimeRemainingColumn(),
-                console=console,
+                console=Console(stderr=True),
                 transient=True,
             )
             self._bar.start()

@@ -109,7 +109,11 @@ def _finished(out: Path, problem: Problem) -> Bundle | None:
 
 def _fit_network(problem: Problem, out: Path, resume: bool, force: bool, progress: bool, devices: int) -> Bundle:
     from pulsewise.learn import launch
-    from pulsewise.learn.network import fit
+
+    try:
+        from pulsewise.learn.network import fit
+    except ModuleNotFoundError as error:
+        raise registry.needs((error.name or "").partition(".")[0], "training a network") from error
 
     folder = out / FOLDER
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ import json
 import logging
 import math
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,10 +121,13 @@ def _run(training: Training, problem: Problem, plan: processor.Plan, steps: int,
         use_distributed_sampler=False,
     )
     checks = ValidationBatches(problem.source, validation, scaling, batch=config.batch, rank=rank, world=world)
-    try:
-        trainer.fit(training, train, checks if len(validation.rows) else None)
-    except SystemExit:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt from None
+    with _own_interrupt():
+        try:
+            trainer.fit(training, train, checks if len(validation.rows) else None)
+        except SystemExit as error:  # what Lightning makes of Ctrl-C, and of a request to end
+            if trainer.received_sigterm:
+                raise SystemExit(128 + signal.SIGTERM) from error
+            raise KeyboardInterrupt from None
 
 
 class _Keeper:
@@ -204,6 +209,17 @@ def _board(folder: Path, step: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(folder), purge_step=step)
+
+
+@contextmanager
+def _own_interrupt() -> Iterator[None]:
+    """Ctrl-C means afterwards what it meant before; Lightning leaves it switched off."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
