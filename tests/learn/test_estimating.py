@@ -78,9 +78,23 @@ def test_too_short(bundle: Bundle, recording: Recording) -> None:
     assert [e.reasons for e in found] == [("too_short",)]
 
 
-def test_constant_signal(bundle: Bundle, recording: Recording) -> None:
-    flat = np.full_like(recording.signal("ppg").samples, 3.0)
+@pytest.mark.parametrize("level", [0.0, 3.0, -7.3, 1e-6, 1e5])
+def test_a_constant_signal_is_never_answered(bundle: Bundle, recording: Recording, level: float) -> None:
+    flat = np.full_like(recording.signal("ppg").samples, level)
     found = bundle.estimate(with_ppg(recording, samples=flat))
+    assert found and all(e.abstained for e in found)
+
+
+@pytest.mark.parametrize("what", ["noise", "square", "clipped"])
+def test_what_is_no_pulse_is_never_answered(bundle: Bundle, recording: Recording, what: str) -> None:
+    ppg = recording.signal("ppg")
+    rails = np.quantile(ppg.samples, [0.2, 0.8])
+    damaged = {
+        "noise": np.random.default_rng(0).normal(size=len(ppg.samples)),
+        "square": np.sign(np.sin(2 * np.pi * 1.2 * ppg.times)),
+        "clipped": np.clip(ppg.samples, *rails),
+    }[what]
+    found = bundle.estimate(with_ppg(recording, samples=damaged.astype(np.float32)))
     assert found and all(e.abstained for e in found)
 
 
