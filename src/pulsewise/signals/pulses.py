@@ -6,6 +6,8 @@ reflected wave, and which of the two is higher changes with pressure, age and fi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ Index = NDArray[np.int64]
 
 _COARSE = 25.0
 _LOOK_S = 5.0
-_IRREGULAR = 0.1
+_UNSTEADY = 0.14
 _BETTER = 0.7
 _RISE_S = 0.6
 
@@ -44,22 +46,42 @@ def polarity_of(work: list[Array], rate: float) -> int:
 def by_scale(x: Array, rate: float) -> Array:
     """Systolic peaks of an upright work signal (W,) at `rate` (Hz), in work samples.
 
-    Peaks that stand over half a period. Where their intervals are irregular the signal is looked at again, without what
-    is slower than the pulse (breathing, movement) and by its rises, and the most regular answer is taken if it is
-    clearly more regular. A rhythm that is truly irregular is so in all three and keeps the first.
+    Peaks that stand over half a period. Where intervals or heights change much from beat to beat the signal is looked
+    at again: without what is slower than the pulse (breathing, movement), by its rises, and each without peaks that
+    rise little (diastolic waves); the steadiest answer is taken if it is clearly steadier. A rhythm that is truly
+    irregular is so in all of them and keeps the first.
     """
     peaks = _tall(x, rate)
     centres = np.arange(1.0, max(len(x) / rate, 2.0), 2.0)
-    best = irregularity(peaks / rate, centres, few=0.15)
-    if (best > _IRREGULAR).any():
-        doubtful, block = best > _IRREGULAR, int(2 * rate)
-        for other in (_tall(_without_slower(x, rate), rate), rises(x, rate)):
-            again = irregularity(other / rate, centres, few=np.inf)
+    summed = _summed_rises(x, rate)
+    steep = _steepest(summed, rate)
+    best = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
+    doubtful = best > _UNSTEADY
+    places = placed(x, peaks, rate)
+    if doubtful.any():
+        for other in _others(x, summed, peaks, steep, rate):
+            again = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
             swap = doubtful & (again < _BETTER * best)
             if swap.any():
-                peaks = _merge(peaks, other, swap, block)
-                best = np.where(swap, again / _BETTER, best)
-    return placed(x, peaks, rate)
+                places = _merge(places, placed(x, other, rate), swap, rate)
+                best = np.where(swap, again, best)
+    return places
+
+
+def _others(x: Array, summed: Array, peaks: Index, steep: Index, rate: float) -> Iterator[Index]:
+    yield _without_second_waves(summed, peaks, rate)
+    for other in (_tall(_without_slower(x, rate), rate), steep):
+        yield other
+        yield _without_second_waves(summed, other, rate)
+
+
+def _without_second_waves(summed: Array, peaks: Index, rate: float) -> Index:
+    """Leave out peaks that rise less than 0.55 times as far as the second highest rise of the five around."""
+    if len(peaks) < 6:
+        return peaks
+    rise = _rise_of(summed, peaks, rate)
+    around = np.sort(np.lib.stride_tricks.sliding_window_view(np.pad(rise, 2, mode="reflect"), 5), axis=1)
+    return np.asarray(peaks[rise >= 0.55 * around[:, 3]])
 
 
 def by_slope(x: Array, rate: float) -> Array:
@@ -73,28 +95,59 @@ def by_slope(x: Array, rate: float) -> Array:
 
 def rises(x: Array, rate: float) -> Index:
     """Where an upright work signal (W,) at `rate` (Hz) has risen most over 0.16 s, in work samples."""
-    width = max(round(0.16 * rate), 1)
-    rise = np.cumsum(np.concatenate((np.zeros(width + 1), np.maximum(np.diff(x), 0.0))))
-    summed = rise[width:] - rise[:-width]
+    return _steepest(_summed_rises(x, rate), rate)
+
+
+def _steepest(summed: Array, rate: float) -> Index:
     step = max(int(rate // _COARSE), 1)
     ends = _climb(summed, peaks_by_scale(summed[::step], rate / step) * step, step)
     return np.asarray(ends[summed[ends] > 0.35 * _local_median(summed[ends])])
 
 
-def irregularity(times: Array, centres: Array, *, few: float = 0.0) -> Array:
-    """How much intervals change from beat to beat within 5 s of each centre, as a share of their mean, shape (C,).
+def _summed_rises(x: Array, rate: float) -> Array:
+    width = max(round(0.16 * rate), 1)
+    rise = np.cumsum(np.concatenate((np.zeros(width + 1), np.maximum(np.diff(x), 0.0))))
+    return np.asarray(rise[width:] - rise[:-width])
 
-    `few` where there are fewer than six beats to say so.
+
+def unsteadiness(summed: Array, peaks: Index, steep: Index, rate: float, centres: Array, *, few: float = 0.0) -> Array:
+    """How unlikely peaks are to be the beats within 5 s of each centre (s), shape (C,).
+
+    How much intervals change from beat to beat, 0.3 times how much rises do (as shares of their means), and half the
+    share of steep rises that they skip; `few` where there are fewer than six beats to say so.
     """
-    if len(times) < 6:
+    if len(peaks) < 6:
         return np.full(len(centres), few)
+    times, rise = peaks / rate, _rise_of(summed, peaks, rate)
     change = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(times, 2)))))
+    step = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(rise)))))
+    total = np.concatenate(([0.0], np.cumsum(rise)))
     low = np.searchsorted(times, centres - _LOOK_S)
     last = np.searchsorted(times, centres + _LOOK_S) - 1
     enough = last - low >= 5
     low, last = np.where(enough, low, 0), np.where(enough, last, 5)
-    mean_change = (change[last - 1] - change[low]) / (last - low - 1)
-    return np.where(enough, mean_change / (times[last] - times[low]) * (last - low), few)
+    count = last - low
+    intervals = (change[last - 1] - change[low]) / (count - 1) / (times[last] - times[low]) * count
+    heights = (step[last] - step[low]) / count / np.maximum(total[last + 1] - total[low], 1e-300) * (count + 1)
+    skipped = _skipped(summed, peaks, steep, rate) / rate
+    share = (np.searchsorted(skipped, times[last]) - np.searchsorted(skipped, times[low])) / count
+    return np.where(enough, intervals + 0.3 * heights + 0.5 * share, few)
+
+
+def _skipped(summed: Array, peaks: Index, steep: Index, rate: float) -> Index:
+    """Those of the steep rises that lie 0.2 s from any peak though they rise 0.65 times as far as the nearest."""
+    after = np.searchsorted(peaks, steep).clip(1, len(peaks) - 1)
+    nearest = after - (steep - peaks[after - 1] < peaks[after] - steep)
+    missed = (np.abs(peaks[nearest] - steep) > 0.2 * rate) & (
+        summed[steep] > 0.65 * _rise_of(summed, peaks, rate)[nearest]
+    )
+    return np.asarray(steep[missed])
+
+
+def _rise_of(summed: Array, peaks: Index, rate: float) -> Array:
+    """How far the signal rose within 0.16 s on the way to each peak, from its summed rises; blind to slow baseline."""
+    around = peaks[:, None] + np.arange(-int(0.2 * rate), int(0.06 * rate) + 1)
+    return np.asarray(summed[around.clip(0, len(summed) - 1)].max(axis=1))
 
 
 def _tall(x: Array, rate: float) -> Index:
@@ -138,16 +191,26 @@ def _periods(x: Array, rate: float) -> tuple[Array, Array]:
     return np.asarray((starts + size / 2) * step, dtype=np.float64), np.asarray(steady, dtype=np.float64)
 
 
-def _merge(peaks: Index, other: Index, swap: NDArray[np.bool_], size: int) -> Index:
-    """The first peaks, in the blocks marked by `swap` the others; of two that meet at a seam the first."""
-    last = len(swap) - 1
-    both = np.sort(
-        np.concatenate((peaks[~swap[np.minimum(peaks // size, last)]], other[swap[np.minimum(other // size, last)]]))
-    )
+def _merge(places: Array, other: Array, swap: NDArray[np.bool_], rate: float) -> Array:
+    """The first places, in the blocks of 2 s marked by `swap` the others, in the order of time.
+
+    At a seam both are asked a quarter of a second beyond it, so that a beat on it is not lost between them; of two
+    that are the same beat one stays.
+    """
+    reach = 0.25 * rate
+
+    def within(at: Array, wanted: NDArray[np.bool_]) -> Array:
+        def of(moment: Array) -> NDArray[np.int64]:
+            return (moment / (2 * rate)).astype(np.int64).clip(0, len(wanted) - 1)
+
+        return np.asarray(at[wanted[of(at)] | wanted[of(at - reach)] | wanted[of(at + reach)]])
+
+    both = np.sort(np.concatenate((within(places, ~swap), within(other, swap))))
     if len(both) < 2:
         return both
     gaps = np.diff(both)
-    return np.asarray(both[np.concatenate(([True], gaps > 0.35 * np.median(gaps)))])
+    usual = float(np.median(gaps[gaps > 0.2 * rate])) if (gaps > 0.2 * rate).any() else rate
+    return np.asarray(both[np.concatenate(([True], gaps > 0.35 * usual))])
 
 
 def placed(x: Array, peaks: Index, rate: float) -> Array:
