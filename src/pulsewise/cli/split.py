@@ -80,5 +80,5 @@ def split(
             {"name": made.name, "stamp": made.stamp, "purged": made.purged, "folds": rows, "copies": copies.to_dict()},
         )
         return
-    _output.table(rows, list(rows[0]), title=made.name)
+    _output.table(rows, list(rows[0]))
     _output.say(f"same waveform in two recordings: {copies.identical} pairs, {copies.across_sides} on two sides")
