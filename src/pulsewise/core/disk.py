@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -87,35 +88,54 @@ def sha256(path: Path) -> str:
 def lock(folder: Path) -> Iterator[None]:
     """Hold a folder for writing: a second process gets `output_locked` with pid and host of the first.
 
-    The lock of a process that no longer runs on this host is taken over.
+    The kernel holds the lock (flock) and frees it when the process ends in whatever way, so that a killed one
+    leaves nothing to clean up and no number of a process can be mistaken for another's. The file `.lock` says
+    who holds it. One left by another host, whose processes cannot be seen from here, is respected.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
-    mine = {"pid": os.getpid(), "host": socket.gethostname()}
-    for attempt in (1, 2):
-        try:
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            holder = _holder(path)
-            if attempt == 2 or _alive(holder):
-                raise ArtifactError(
-                    "output_locked",
-                    f"process {holder.get('pid', '?')} on {holder.get('host', '?')} is writing here",
-                    fix="wait for it, or choose another --out",
-                ) from None
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise InputError(
-                "disk", f"cannot write to {folder.name}: {error.strerror}", fix="choose another --out"
-            ) from error
-        else:
-            break
-    with os.fdopen(handle, "w") as file:
-        json.dump(mine, file)
+    handle = _locked(path)
     try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # before it is freed: whoever opens it now makes a new one
+        os.close(handle)
+
+
+def _locked(path: Path) -> int:
+    """The lock file, open and held by this process."""
+    while True:
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        except OSError as error:
+            raise InputError(
+                "disk", f"cannot write to {path.parent.name}: {error.strerror}", fix="choose another --out"
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            elsewhere = _holder(path).get("host", socket.gethostname()) != socket.gethostname()
+        except OSError:
+            elsewhere = True
+        if elsewhere:
+            os.close(handle)
+            holder = _holder(path)
+            raise ArtifactError(
+                "output_locked",
+                f"process {holder.get('pid', '?')} on {holder.get('host', '?')} is writing here",
+                fix="wait for it, or choose another --out (if that process is gone for sure: remove .lock)",
+            )
+        if _same_file(handle, path):
+            return handle
+        os.close(handle)  # it was freed and removed between opening and holding
+
+
+def _same_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _holder(path: Path) -> dict[str, Any]:
@@ -124,20 +144,6 @@ def _holder(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _alive(holder: dict[str, Any]) -> bool:
-    if not holder:
-        return False
-    if holder.get("host") != socket.gethostname():
-        return True
-    try:
-        os.kill(int(holder["pid"]), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, ValueError, KeyError):
-        return True
-    return True
 
 
 def write_set(files: Mapping[Path, bytes | Callable[[Path], None]], *, overwrite: bool = True) -> None:
