@@ -79,4 +79,4 @@ def test_two_processes_are_never_inside_together(tmp_path: Path) -> None:
     both = [subprocess.Popen(call, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     held = [int(process.communicate()[0]) for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert min(held) > 0  # how often each was refused depends on the machine
+    assert sum(held) > 0  # how often each was refused depends on the machine
