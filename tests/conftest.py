@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # what a shell does to commands in its background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # a deadline in milliseconds would test the machine, and new random cases on CI would blame the wrong change
 settings.register_profile("steady", deadline=None, derandomize=os.environ.get("CI") == "true")

@@ -15,7 +15,7 @@ def judged(dataset, root, task, out):
             "name": f"{dataset}-constant",
             "dataset": {"name": dataset, "root": str(root)},
             "condition": {"preset": "none", "rate": 125.0},
-            "window": {"length_s": 2.0},
+            "window": {"length_s": 2.0, "refuse": []},  # all rows, as the published figures have them
             "label": {"how": "constant"},
             "split": {"name": "leave-one-person-out", "train": 0.85, "validation": 0.15, "test": 0.0},
             "task": {"name": task},
