@@ -54,11 +54,12 @@ def by_scale(x: Array, rate: float) -> Array:
     peaks = _tall(x, rate)
     centres = np.arange(1.0, max(len(x) / rate, 2.0), 2.0)
     summed = _summed_rises(x, rate)
-    steep = _steepest(summed, rate)
-    best = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
+    best = unsteadiness(summed, peaks, None, rate, centres, few=0.4)
     doubtful = best > _UNSTEADY
     places = placed(x, peaks, rate)
     if doubtful.any():
+        steep = _steepest(summed, rate)
+        best = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
         for other in _others(x, summed, peaks, steep, rate):
             again = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
             swap = doubtful & (again < _BETTER * best)
@@ -110,11 +111,13 @@ def _summed_rises(x: Array, rate: float) -> Array:
     return np.asarray(rise[width:] - rise[:-width])
 
 
-def unsteadiness(summed: Array, peaks: Index, steep: Index, rate: float, centres: Array, *, few: float = 0.0) -> Array:
+def unsteadiness(
+    summed: Array, peaks: Index, steep: Index | None, rate: float, centres: Array, *, few: float = 0.0
+) -> Array:
     """How unlikely peaks are to be the beats within 5 s of each centre (s), shape (C,).
 
     How much intervals change from beat to beat, 0.3 times how much rises do (as shares of their means), and half the
-    share of steep rises that they skip; `few` where there are fewer than six beats to say so.
+    share of steep rises (where given) that they skip; `few` where there are fewer than six beats to say so.
     """
     if len(peaks) < 6:
         return np.full(len(centres), few)
@@ -129,6 +132,8 @@ def unsteadiness(summed: Array, peaks: Index, steep: Index, rate: float, centres
     count = last - low
     intervals = (change[last - 1] - change[low]) / (count - 1) / (times[last] - times[low]) * count
     heights = (step[last] - step[low]) / count / np.maximum(total[last + 1] - total[low], 1e-300) * (count + 1)
+    if steep is None:
+        return np.where(enough, intervals + 0.3 * heights, few)
     skipped = _skipped(summed, peaks, steep, rate) / rate
     share = (np.searchsorted(skipped, times[last]) - np.searchsorted(skipped, times[low])) / count
     return np.where(enough, intervals + 0.3 * heights + 0.5 * share, few)

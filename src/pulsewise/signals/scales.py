@@ -60,8 +60,10 @@ def _narrowest(counts: Array) -> NDArray[np.int64]:
     A periodic signal has as many peaks at 3/2 and 5/2 of its period as at 1/2: of the local maxima that reach 85 % of
     the highest, the first is taken.
     """
-    around = np.pad(counts, ((1, 1), (0, 0)), constant_values=-1.0)
-    local = (counts >= around[:-2]) & (counts >= around[2:]) & (counts >= 0.85 * counts.max(axis=0))
+    local = counts >= 0.85 * counts.max(axis=0)
+    climbs = counts[1:] > counts[:-1]
+    local[:-1] &= ~climbs
+    local[1:] &= climbs | (counts[1:] == counts[:-1])
     return np.asarray(local.argmax(axis=0) + 1)
 
 
