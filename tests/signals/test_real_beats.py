@@ -83,7 +83,7 @@ def test_two_seconds_of_ppg_bp_have_the_rate_in_its_table(real_data: Path) -> No
     import openpyxl
 
     folder = real_data / "ppg-bp" / "raw"
-    sheet = openpyxl.load_workbook(folder / "PPG-BP dataset.xlsx", read_only=True, data_only=True).worksheets[0]
+    sheet = openpyxl.load_workbook(folder / "PPG-BP dataset.xlsx", data_only=True).worksheets[0]
     rows = list(sheet.iter_rows(values_only=True))
     head = next(row for row in rows if row and any(str(cell).startswith("subject_ID") for cell in row))
     who, which = (

@@ -54,14 +54,13 @@ def by_scale(x: Array, rate: float) -> Array:
     peaks = _tall(x, rate)
     centres = np.arange(1.0, max(len(x) / rate, 2.0), 2.0)
     summed = _summed_rises(x, rate)
-    best = unsteadiness(summed, peaks, None, rate, centres, few=0.4)
-    doubtful = best > _UNSTEADY
+    steep = np.flatnonzero((summed[1:-1] > summed[:-2]) & (summed[1:-1] >= summed[2:])) + 1
+    best, odd = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
+    doubtful = (best > _UNSTEADY) & odd
     places = placed(x, peaks, rate)
     if doubtful.any():
-        steep = _steepest(summed, rate)
-        best = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
-        for other in _others(x, summed, peaks, steep, rate):
-            again = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
+        for other in _others(x, summed, peaks, rate):
+            again, _ = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
             swap = doubtful & (again < _BETTER * best)
             if swap.any():
                 places = _merge(places, placed(x, other, rate), swap, rate)
@@ -69,9 +68,9 @@ def by_scale(x: Array, rate: float) -> Array:
     return places
 
 
-def _others(x: Array, summed: Array, peaks: Index, steep: Index, rate: float) -> Iterator[Index]:
+def _others(x: Array, summed: Array, peaks: Index, rate: float) -> Iterator[Index]:
     yield _without_second_waves(summed, peaks, rate)
-    for other in (_tall(_without_slower(x, rate), rate), steep):
+    for other in (_tall(_without_slower(x, rate), rate), _steepest(summed, rate)):
         yield other
         yield _without_second_waves(summed, other, rate)
 
@@ -112,15 +111,16 @@ def _summed_rises(x: Array, rate: float) -> Array:
 
 
 def unsteadiness(
-    summed: Array, peaks: Index, steep: Index | None, rate: float, centres: Array, *, few: float = 0.0
-) -> Array:
-    """How unlikely peaks are to be the beats within 5 s of each centre (s), shape (C,).
+    summed: Array, peaks: Index, steep: Index, rate: float, centres: Array, *, few: float = 0.0
+) -> tuple[Array, NDArray[np.bool_]]:
+    """How unlikely peaks are to be the beats within 5 s of each centre (s), and whether it is the peaks' fault, (C,).
 
     How much intervals change from beat to beat, 0.3 times how much rises do (as shares of their means), and half the
-    share of steep rises (where given) that they skip; `few` where there are fewer than six beats to say so.
+    share of steep rises that the peaks skip; `few` where there are fewer than six beats to say so. Intervals that
+    change while rises are even and none is skipped are the heart's own.
     """
     if len(peaks) < 6:
-        return np.full(len(centres), few)
+        return np.full(len(centres), few), np.ones(len(centres), dtype=bool)
     times, rise = peaks / rate, _rise_of(summed, peaks, rate)
     change = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(times, 2)))))
     step = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(rise)))))
@@ -132,20 +132,18 @@ def unsteadiness(
     count = last - low
     intervals = (change[last - 1] - change[low]) / (count - 1) / (times[last] - times[low]) * count
     heights = (step[last] - step[low]) / count / np.maximum(total[last + 1] - total[low], 1e-300) * (count + 1)
-    if steep is None:
-        return np.where(enough, intervals + 0.3 * heights, few)
-    skipped = _skipped(summed, peaks, steep, rate) / rate
+    skipped = _skipped(summed, peaks, steep, rate, rise) / rate
     share = (np.searchsorted(skipped, times[last]) - np.searchsorted(skipped, times[low])) / count
-    return np.where(enough, intervals + 0.3 * heights + 0.5 * share, few)
+    odd = ~enough | (heights > 0.2) | (share > 0.02)
+    return np.where(enough, intervals + 0.3 * heights + 0.5 * share, few), odd
 
 
-def _skipped(summed: Array, peaks: Index, steep: Index, rate: float) -> Index:
+def _skipped(summed: Array, peaks: Index, steep: Index, rate: float, rise: Array) -> Index:
     """Those of the steep rises that lie 0.2 s from any peak though they rise 0.65 times as far as the nearest."""
+    steep = steep[summed[steep] > 0.65 * rise.min()]
     after = np.searchsorted(peaks, steep).clip(1, len(peaks) - 1)
     nearest = after - (steep - peaks[after - 1] < peaks[after] - steep)
-    missed = (np.abs(peaks[nearest] - steep) > 0.2 * rate) & (
-        summed[steep] > 0.65 * _rise_of(summed, peaks, rate)[nearest]
-    )
+    missed = (np.abs(peaks[nearest] - steep) > 0.2 * rate) & (summed[steep] > 0.65 * rise[nearest])
     return np.asarray(steep[missed])
 
 
@@ -227,15 +225,13 @@ def placed(x: Array, peaks: Index, rate: float) -> Array:
         return np.empty(0)
     reach = min(int(_RISE_S * rate), len(x) - 2)
     slope = np.diff(x)
-    index = peaks[:, None] + np.arange(-reach, reach)
+    index = peaks[:, None] + np.arange(-reach, 0)
     before = np.concatenate(([0], peaks[:-1]))
-    values = np.where((index >= before[:, None]) & (index < len(slope)), slope[index.clip(0, len(slope) - 1)], -np.inf)
-    line = np.arange(len(peaks))
-    rise = values[:, :reach].argmax(axis=1)
-    steepest = values[line, rise]
-    ended = (values < 0.1 * steepest[:, None]) & (np.arange(2 * reach) > rise[:, None])
-    end = ended.argmax(axis=1) + peaks - reach
-    end = np.where((steepest > 0) & (end <= peaks), end, peaks)
+    values = np.where(index >= before[:, None], slope[index.clip(0)], -np.inf)
+    rise = values.argmax(axis=1)
+    steepest = values[np.arange(len(peaks)), rise]
+    ended = (values < 0.1 * steepest[:, None]) & (np.arange(reach) > rise[:, None])
+    end = np.where((steepest > 0) & ended.any(axis=1), ended.argmax(axis=1) + peaks - reach, peaks)
     tops = np.flatnonzero((x[1:-1] >= x[:-2]) & (x[1:-1] > x[2:])) + 1
     if not len(tops):
         return end.astype(np.float64)
