@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 DATA ?= ../shared/data
-# the CPU build of torch: TORCH_OPTIONS='--index-url …', as pytorch.org (Get Started, CPU) says; see docs/howto/install.md
+# the CPU build of torch: TORCH_OPTIONS='OPTIONS', those that pytorch.org (Get Started, CPU) shows; see docs/howto/install.md
 TORCH := $(shell grep -i '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help

@@ -116,7 +116,7 @@ def test_exceptions_to_the_rules_give_a_reason(path: Path) -> None:
 
 def test_no_paths_of_a_machine() -> None:
     for path in FILES:
-        assert not re.search(r"[\"'](/home/|/root/|/work/|/opt/)", path.read_text(encoding="utf-8")), path
+        assert not re.search(r"[\"']/(?:home|root|work|opt)/", path.read_text(encoding="utf-8")), path
 
 
 WITHOUT_EXTRAS = """
