@@ -20,6 +20,7 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
+from pulsewise.core import interrupt
 from pulsewise.core.config import to_table
 from pulsewise.core.disk import lock, sha256, write_atomic, write_json
 from pulsewise.core.errors import ArtifactError, InputError, NoSignalError, PulsewiseError, SetupError
@@ -258,7 +259,8 @@ def _run(
     waiting: set[Future[dict[str, Any]]] = set()
     try:
         for name, key in pending.items():
-            waiting.add(pool.submit(work, job, name, key))
+            with interrupt.held():
+                waiting.add(pool.submit(work, job, name, key))
             if len(waiting) >= 4 * max(count, 8):
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in finished)

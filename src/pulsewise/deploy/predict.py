@@ -9,7 +9,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pulsewise.core import interrupt
 from pulsewise.core.config import fingerprint
 from pulsewise.core.disk import lock, write_json
 from pulsewise.core.errors import InputError, PulsewiseError
@@ -182,7 +182,8 @@ def _work(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(job,)) as pool:
-        waiting = {pool.submit(_in_worker, path): i for i, path in pending}
+        with interrupt.held():
+            waiting = {pool.submit(_in_worker, path): i for i, path in pending}
         try:
             for future in as_completed(waiting):
                 yield waiting[future], future.result()
@@ -200,9 +201,8 @@ _BUNDLE: Bundle
 
 
 def _begin(job: Job) -> None:
-    """Load the bundle once per worker; Ctrl-C is for the main process."""
+    """Load the bundle once per worker."""
     global _JOB, _BUNDLE
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     _JOB, _BUNDLE = job, Bundle.load(job.bundle)
 
