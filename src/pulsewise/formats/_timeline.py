@@ -56,7 +56,7 @@ def timeline(columns: list[Column], stated: float | None, zone: str | None, wave
     Raises `sampling_rate`, `local_time`, `ambiguous_date`.
     """
     merged = _merge_date_and_clock(columns)
-    lines = [_one(column, stated, zone, waveform) for column in merged]
+    lines = [_one(column, stated, zone, waveform, beside=index > 0) for index, column in enumerate(merged)]
     main = lines[0]
     if len(lines) == 1:
         return main
@@ -80,9 +80,10 @@ def _merge_date_and_clock(columns: list[Column]) -> list[Column]:
     return [Column(role, moments=both), *(c for c in columns if c is not date and c is not clock)]
 
 
-def _one(column: Column, stated: float | None, zone: str | None, waveform: bool) -> Timeline:
+def _one(column: Column, stated: float | None, zone: str | None, waveform: bool, *, beside: bool = False) -> Timeline:
+    """One clock; of one that stands `beside` the first only its values and its date are needed."""
     if column.moments is not None:
-        return _from_moments(column, zone)
+        return _from_moments(column, zone, beside)
     values = np.asarray(column.values, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(values))
     name = column.role.name
@@ -138,7 +139,7 @@ def _unit_of(values: NDArray[np.float64], stated: float | None, waveform: bool, 
     )
 
 
-def _from_moments(column: Column, zone: str | None) -> Timeline:
+def _from_moments(column: Column, zone: str | None, beside: bool) -> Timeline:
     moments, name = column.moments, column.role.name
     if moments is None or not moments.valid.any():
         raise InputError("malformed", "the time column holds no times", where=name, fix="give --date-format")
@@ -156,7 +157,8 @@ def _from_moments(column: Column, zone: str | None) -> Timeline:
         micros[valid] = to_utc(micros[valid], zone)
         start, used, why = start_of(int(micros[valid][0])), zone, f"{why}, local time in {zone}"
     else:
-        notes.append(_without_zone(micros[valid], name))
+        if not beside:
+            notes.append(_without_zone(micros[valid], name))
         why = f"{why}, local time of an unknown zone"
     seconds = np.where(valid, (micros - micros[valid][0]) / 1e6, np.nan)
     as_written = np.where(valid, moments.micros / 1e6, np.nan)
