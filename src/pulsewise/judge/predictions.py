@@ -38,8 +38,8 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
         labelled = np.isfinite(reference[fold.test])
         rows, answer = fold.test[labelled], estimates[labelled, k]
         seen = np.concatenate([fold.train, fold.validation])
-        columns = _columns(store, rows, target.quantity)
-        values, notes = _controls(_columns(store, seen[np.isfinite(reference[seen])], target.quantity), columns)
+        columns = store_columns(store, rows, target.quantity)
+        values, notes = _controls(store_columns(store, seen[np.isfinite(reference[seen])], target.quantity), columns)
         about.update(notes)
         width = widths[k] if k < len(widths) else None
         half = np.nan if width is None else width
@@ -79,7 +79,7 @@ def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         yield rows[start : start + CHUNK]
 
 
-def _columns(store: Store, rows: NDArray[np.int64], quantity: str) -> Columns:
+def store_columns(store: Store, rows: NDArray[np.int64], quantity: str) -> Columns:
     """The columns of some rows under the names of `judge.rows`, with what the controls look at."""
     names = store.names
     wanted = [n for n in (*CARRIED, "height", "weight", "bmi", "heart_rate") if n in names]

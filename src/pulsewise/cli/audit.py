@@ -1,0 +1,78 @@
+"""Look for leaks: in a store, a split of it, a run, or anyone's table of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pulsewise.cli._options import Json
+
+if TYPE_CHECKING:
+    from pulsewise.judge.finding import Audit
+
+PANEL = "Models"
+
+
+def audit(
+    what: Annotated[
+        Path, typer.Argument(metavar="STORE|SPLIT|RUN", help="A store, the file of a split, or a run folder.")
+    ],
+    store: Annotated[
+        Path | None, typer.Option("--store", metavar="DIR", help="The store a split is of [store beside it].")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option("--split", metavar="JSON", help="A split of the store to look at too.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look for leaks: people, moments or waveforms on both sides, labels carried by something else than the signal.
+
+    Each finding says what was expected, what came, where, and what to do. Exit 5 where a leak was found; warnings and
+    notes do not change the exit status.
+
+    Examples: pulsewise audit runs/demo/store; pulsewise audit split.json --store runs/demo/store
+    """
+    from pulsewise.cli import _output
+    from pulsewise.judge.finding import refuse
+
+    made = _audited(what, store, split)
+    if json:
+        _output.emit("audit", made.to_dict())
+    else:
+        show(made)
+    refuse(made)
+
+
+def _audited(what: Path, store: Path | None, split: Path | None) -> Audit:
+    from pulsewise.cli._run import read_json
+    from pulsewise.core.errors import InputError
+    from pulsewise.data.split import from_dict
+    from pulsewise.data.store import HEADER, Store
+    from pulsewise.judge.audit import audit as look
+
+    if not what.exists():
+        raise InputError("not_found", f"no file or folder {what.name!r}", fix="name a store, a split or a run")
+    if what.is_dir() and not (what / HEADER).is_file() and (what / "store" / HEADER).is_file():
+        store, split = what / "store", what / "split.json" if (what / "split.json").is_file() else None
+    elif what.is_file():
+        store, split = store or what.parent / "store", what
+    else:
+        store = what
+    return look(Store(store), from_dict(read_json(split)) if split else None)
+
+
+def show(made: Audit) -> None:
+    """Print the verdict, a table of findings, and what could not be looked for."""
+    from pulsewise.cli import _output
+
+    _output.prose(made.verdict)
+    if made.findings:
+        rows = [
+            {"severity": f.severity, "check": f.check, "came": f.came, "where": f.where, "what to do": f.fix}
+            for f in made.findings
+        ]
+        _output.table(rows, list(rows[0]))
+    for name, why in (made.skipped or {}).items():
+        _output.prose(f"Not looked for: {name} ({why}).")
