@@ -12,6 +12,7 @@ instant.
 `train`              a network or model on the training rows of a split
 `evaluate`           a bundle judged beside no-skill predictors
 `report`             one HTML file of a result
+`measure`            vital signs of an array, with intervals and reasons for abstaining
 `predict`            estimates for files, with intervals and reasons for abstaining
 `list`               what there is
 `doctor`             what works on this machine
@@ -32,6 +33,7 @@ _VERBS = {
     "train": "pulsewise.learn.train:train",
     "evaluate": "pulsewise.judge.evaluate:evaluate",
     "report": "pulsewise.show.report:report",
+    "measure": "pulsewise.signals.measure:measure",
     "predict": "pulsewise.deploy.predict:predict",
     "list": "pulsewise.cli.list:entries",
     "doctor": "pulsewise.cli.doctor:doctor_report",

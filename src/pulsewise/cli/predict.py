@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from pulsewise.cli._options import Json, Workers, reading
-from pulsewise.core.errors import InputError, NoSignalError, UsageError
+from pulsewise.core.errors import UsageError
 
 PANEL = "Use"
 
@@ -44,6 +44,7 @@ def predict(
     Example: pulsewise predict runs/demo recording.csv --rate 125 --json
     """
     from pulsewise.cli import _output
+    from pulsewise.cli._files import finish
     from pulsewise.deploy import predict as deploy
     from pulsewise.deploy import tables
 
@@ -66,7 +67,7 @@ def predict(
         tables.save(outcomes, out)
         _output.say(f"kept in {out.as_posix()}/: predictions.csv, windows.csv, predictions.json")
     remark(outcomes)
-    finish(outcomes)
+    finish(outcomes, _reasons(outcomes))
 
 
 def show(rows: Sequence[Mapping[str, Any]], *, windows: bool, csv: bool) -> None:
@@ -109,25 +110,8 @@ def remark(outcomes: Sequence[Mapping[str, Any]]) -> None:
         _output.say(f"no interval: {REASONS['no_interval']}, among those the model was validated on")
 
 
-def finish(outcomes: Sequence[Mapping[str, Any]]) -> None:
-    """Raise where nothing was estimated (exit 4), or some file could not be read (its own status)."""
-    from pulsewise.cli import _show
-    from pulsewise.core.errors import PulsewiseError
+def _reasons(outcomes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     from pulsewise.deploy import tables
 
-    if not outcomes:
-        raise InputError("empty_recording", "no recording was found", fix="name files, or a folder that holds some")
-    bad = [outcome for outcome in outcomes if outcome["status"] == "error"]
-    if len(outcomes) == 1 and bad:
-        error = bad[0]["error"]
-        raise PulsewiseError(error["code"], error["what"], where=error["where"] or bad[0]["file"], fix=error["fix"])
-    if bad:
-        names = ", ".join(outcome["file"] for outcome in bad[:3]) + (", …" if len(bad) > 3 else "")
-        raise PulsewiseError(
-            bad[-1]["error"]["code"], f"{len(bad)} of {len(outcomes)} files could not be used", where=names
-        )
-    if not any(outcome["status"] == "ok" for outcome in outcomes):
-        counts: Counter[str] = Counter()
-        for row in tables.table(outcomes):
-            counts.update(row.get("abstained", {}))
-        raise NoSignalError("no_usable_signal", "nothing could be estimated", where=_show.reasons(counts))
+    for row in tables.table(outcomes):
+        yield from Counter(row.get("abstained", {})).elements()

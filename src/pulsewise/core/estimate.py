@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "template": "the beat does not look like the recording's other beats",
     "outside_domain": "the recording differs from what the model was trained on",
     "untrained": "the model was never trained",
+    "unavailable": "this quantity is not measured from such a signal",
     "no_interval": "too few people to state an interval",
 }
 """Why there is no number: stable codes and what they mean."""

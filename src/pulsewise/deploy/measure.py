@@ -1,0 +1,145 @@
+"""Files in, vital signs out: what `signals.measure` says of every pulse and ECG in them, in parallel, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pulsewise.core.config import fingerprint
+from pulsewise.core.errors import InputError, PulsewiseError
+from pulsewise.core.plugin import ReadOptions
+from pulsewise.core.recording import Recording, Signal
+from pulsewise.core.windows import Windows
+from pulsewise.data.open import open_file
+from pulsewise.deploy import batch
+from pulsewise.deploy.batch import Outcome, Progress
+from pulsewise.signals.measure import PULSATILE, measure
+from pulsewise.signals.measured import SCHEMA_VERSION, Measured, plain
+
+ORDER = ("ppg", "ecg", "abp")
+"""What is measured of a recording, in this order."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides the answer for a file, besides the file; window and step in s."""
+
+    options: ReadOptions
+    format: str | None = None
+    window: float | None = None
+    step: float | None = None
+    signal: str | None = None
+
+
+def measure_files(
+    paths: Sequence[str | Path],
+    options: ReadOptions | None = None,
+    *,
+    format: str | None = None,
+    window: float | None = None,
+    step: float | None = None,
+    signal: str | None = None,
+    workers: int | None = 1,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Vital signs of files or folders, in the order given.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Files of any known format, or folders of them.
+    options, format
+        What the files do not say themselves.
+    window, step : float, optional
+        Seconds; as `signals.measure.measure`.
+    signal : str, optional
+        Measure only this channel, or this kind (`ppg`, `ecg`, `abp`).
+    workers : int, optional
+        Processes; None: as many as are useful.
+    out : path, optional
+        Folder in which outcomes are kept: a second call does only what is new or has changed.
+    progress : callable, optional
+        Called with 1 for every file that is done.
+
+    Returns
+    -------
+    list of dict
+        Each with `file`, `status` (ok, abstained, error), `error`, and `recordings`: JSON objects of
+        `Measured.to_dict`, one per recording and kind of signal.
+    """
+    job = Job(options or ReadOptions(), format, window, step, signal)
+    work = batch.Batch(partial(_begin, job), fingerprint([asdict(job), SCHEMA_VERSION]), SCHEMA_VERSION)
+    return batch.run(work, paths, workers=workers, out=None if out is None else Path(out), progress=progress)
+
+
+def _begin(job: Job) -> Callable[[Path], Outcome]:
+    return partial(outcome_of, job=job)
+
+
+def outcome_of(path: Path, job: Job) -> Outcome:
+    """What is measured in one file; faults of the file are part of the answer."""
+    result: Outcome = {"file": path.name, "status": "error", "error": None, "recordings": []}
+    try:
+        for part in open_file(path, job.options, format=job.format):
+            if isinstance(part, Windows):
+                raise InputError("modality", "the file holds windows, a recording is needed", fix="give recordings")
+            result["recordings"] += [found.to_dict() for found in measure_recording(part, job)]
+    except PulsewiseError as error:
+        return {**result, "recordings": [], "error": error.to_dict()}
+    answered = any("value" in one["summary"]["heart_rate"] for one in result["recordings"])
+    result["status"] = "ok" if answered else "abstained"
+    return result
+
+
+def measure_recording(recording: Recording, job: Job | None = None) -> list[Measured]:
+    """What is measured in every kind of signal of a recording; `modality` where none has beats."""
+    job = job or Job(ReadOptions())
+    found = []
+    for group in groups(recording, job.signal):
+        samples = np.stack([s.samples for s in group])
+        valid = np.stack([s.valid for s in group])
+        one = measure(samples, group[0].rate, group[0].kind, window=job.window, step=job.step, valid=valid)
+        found.append(Measured(**{**vars(one), "recording": {**about(recording, group), **one.recording}}))
+    return found
+
+
+def groups(recording: Recording, wanted: str | None = None) -> list[list[Signal]]:
+    """Signals that are measured together: of one kind, rate, start and length; `modality` where there are none."""
+    known: dict[tuple[str, float, float, int], list[Signal]] = {}
+    for signal in recording.signals:
+        if signal.kind in PULSATILE and len(signal.samples) and wanted in (None, signal.kind, signal.name):
+            known.setdefault((signal.kind, signal.rate, signal.start, len(signal.samples)), []).append(signal)
+    if not known:
+        have = ", ".join(f"{s.name} ({s.kind})" for s in recording.signals) or "none"
+        raise InputError(
+            "modality",
+            f"a pulse or an ECG is needed; the recording has {have}",
+            fix="say what a column is with --column NAME=ppg, or --kind ppg",
+        )
+    return [group for _, group in sorted(known.items(), key=lambda item: ORDER.index(item[0][0]))]
+
+
+def about(recording: Recording, group: Sequence[Signal]) -> dict[str, Any]:
+    """What is known of the recording, for the key `recording`: never a name."""
+    start = recording.start_utc
+    found: dict[str, Any] = plain(
+        {
+            "id": recording.id,
+            "person": recording.person,
+            "start_utc": start.isoformat() if start else None,
+            "offset_s": group[0].start,
+            "channel_names": [s.name for s in group],
+            "device": recording.device,
+            "synthetic": recording.synthetic,
+            "format": recording.provenance.format,
+            "sha256": recording.provenance.sha256,
+            "notes": [{"code": n.code, "message": n.message, "count": n.count} for n in recording.provenance.notes],
+        }
+    )
+    return found

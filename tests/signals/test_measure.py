@@ -1,0 +1,94 @@
+"""Promise: whatever is measured, the JSON says a right number or why there is none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pulsewise
+from pulsewise.core.errors import InputError, UsageError
+from pulsewise.core.estimate import REASONS
+from pulsewise.signals.measure import measure, window_spans
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hard_cases import SHAPES, Case, cases
+from waves import ecg, ppg
+
+
+def said(case: Case) -> list[dict[str, Any]]:
+    """Every heart rate in the JSON of a case: the summary's and the windows'."""
+    found = json.loads(json.dumps(measure(case.samples, case.rate).to_dict(), allow_nan=False))
+    assert set(found) == {"schema_version", "recording", "summary", "windows", "beats", "seconds"}
+    return [found["summary"]["heart_rate"], *(w["heart_rate"] for w in found["windows"])]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("seed", range(2))
+def test_eighteen_hard_cases(shape: str, seed: int) -> None:
+    for case in cases(shape, seed):
+        for rate in said(case):
+            right = "value" in rate and abs(rate["value"] - case.bpm) <= min(5.0, 0.05 * case.bpm)
+            silent = "abstained" in rate and rate["abstained"] and set(rate["abstained"]) <= set(REASONS)
+            expected = {"rate": right, "abstain": silent, "either": right or silent}[case.must]
+            assert expected, (case.name, rate)
+            if right:
+                assert rate["low"] <= rate["value"] <= rate["high"] and rate["unit"] == "bpm"
+
+
+def test_windows_tile_or_slide() -> None:
+    assert window_spans(300.0, 8.0, 2.0)[-1] == (292.0, 300.0) and len(window_spans(300.0, 8.0, 2.0)) == 147
+    assert window_spans(70.0, None, None) == [(0.0, 30.0), (30.0, 60.0)]
+    assert window_spans(5.0, 8.0, 2.0) == [(0.0, 5.0)] and window_spans(0.0, None, None) == []
+    x, _ = ppg(64, 80, 100.0)
+    windows = measure(x, 64, window=8, step=2).to_dict()["windows"]
+    assert [w["start_s"] for w in windows] == [2.0 * k for k in range(47)]
+    assert all(abs(w["heart_rate"]["value"] - 80) < 4 for w in windows)
+
+
+def test_it_is_a_function_of_the_package_and_takes_neurokit_s_name_of_the_rate() -> None:
+    x, _ = ppg(100, 66, 20.0)
+    assert pulsewise.measure is measure
+    assert measure(x, sampling_rate=100).to_dict() == measure(x, 100).to_dict()
+    with pytest.raises(UsageError, match="sampling_rate"):
+        measure(x, 100, sampling_rate=125)
+
+
+@pytest.mark.parametrize("kind", ["ppg", "ecg"])
+def test_a_bad_channel_beside_a_good_one_does_not_matter(kind: str) -> None:
+    make = ppg if kind == "ppg" else ecg
+    good, _ = make(125, 72, 60.0)
+    bad = np.random.default_rng(0).normal(size=len(good))
+    found = measure(np.stack([bad, good]), 125, kind).to_dict()
+    assert [w["channel"] for w in found["windows"]] == [1, 1]
+    assert found["summary"]["heart_rate"]["value"] == pytest.approx(72, abs=1)
+    assert np.median(np.diff(found["beats"]["time_s"])) == pytest.approx(60 / 72, rel=0.03)
+
+
+def test_a_missing_stretch_is_said_per_second() -> None:
+    x, _ = ppg(125, 72, 90.0)
+    x[30 * 125 : 60 * 125] = np.nan
+    found = measure(x, 125).to_dict()
+    assert found["windows"][1]["heart_rate"] == {"abstained": ["gap"]}
+    assert found["seconds"]["reasons"][45] == ["gap"] and found["seconds"]["quality"][45] == 0
+    assert found["seconds"]["reasons"][10] == [] and found["seconds"]["quality"][10] > 0.8
+
+
+def test_wrong_calls_say_what_is_wrong() -> None:
+    x, _ = ppg(100, 66, 20.0)
+    for call, error in (
+        (lambda: measure(x), "sampling rate"),
+        (lambda: measure(x, 100, "eda"), "eda"),
+        (lambda: measure(x[:, None] * np.ones((1, 2)), 100), "turn the array"),
+        (lambda: measure(np.zeros((1, 2, 3)), 100), "channels, T"),
+    ):
+        with pytest.raises(InputError, match=error):
+            call()
+    with pytest.raises(UsageError, match="window"):
+        measure(x, 100, window=-1)
+    empty = measure(np.empty(0), 100).to_dict()
+    assert empty["windows"] == [] and empty["summary"]["heart_rate"] == {"abstained": ["too_short"]}
