@@ -69,6 +69,6 @@ def test_missing_errors_are_refused() -> None:
 
 
 def test_change_bins_and_checklist() -> None:
-    assert [c.answer for c in pressure.ieee_changes([-15, -7, -7, 6, 6, 20])] == ["met"] * 4
+    assert [c.answer for c in pressure.ieee_changes([-15, -7, -7, 6, 6, 20, 20, 16])] == ["met"] * 4
     assert {c.why for c in pressure.ieee_changes([])} == {"no calibration readings"}
     assert [c.why for c in pressure.esh_checklist({"static": "MAE 5"})] == ["MAE 5"] + ["not evaluated"] * 5

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Answer = Literal["met", "not met", "cannot be judged"]
+Kind = Literal["figure", "count", "design"]
+Source = Literal["secondary source", "common knowledge", "the original's abstract"]
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class Criterion:
     why : str
         Why it cannot be judged, or what to know when reading the answer.
     kind : str
-        `figure` (computable from the pairs) or `design` (a demand on the study).
-    verified : bool
-        False where the clause is known only from common knowledge or secondary sources.
+        `figure` (computable from the pairs), `count` (how many people or pairs are asked for) or `design` (another
+        demand on the study).
+    source : str
+        Where we know the clause from. None was read in the standard's own text.
     """
 
     standard: str
@@ -36,8 +39,13 @@ class Criterion:
     value: float | None = None
     limit: float | None = None
     why: str = ""
-    kind: Literal["figure", "design"] = "figure"
-    verified: bool = False
+    kind: Kind = "figure"
+    source: Source = "secondary source"
+
+    def __post_init__(self) -> None:
+        for name in ("value", "limit"):  # counts are integers: one kind of number, so that JSON reads back the same
+            number = getattr(self, name)
+            object.__setattr__(self, name, None if number is None else float(number))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; figures that are not numbers become None."""

@@ -15,9 +15,13 @@ from scipy.stats import beta
 
 from pulsewise.clinical.criterion import Criterion, answer
 from pulsewise.clinical.glucose_grids import parkes
+from pulsewise.clinical.resample import draws
 from pulsewise.core.errors import InputError
 
 ISO = "ISO 15197:2013"
+FDA_HOME = "FDA 2020, over-the-counter meter"
+FDA_CLINIC = "FDA 2020, professional meter"
+ICGM_RULE = "21 CFR 862.1355"
 
 
 def within(
@@ -36,7 +40,8 @@ def within(
 def _share(inside: NDArray[np.bool_], needed: float, standard: str, text: str, clause: str = "") -> Criterion:
     have = float(inside.mean()) if len(inside) else None
     met = None if have is None else have >= needed
-    return Criterion(standard, clause, text, answer(met), have, needed, "" if len(inside) else "no pairs")
+    why = "" if len(inside) else "no pairs"
+    return Criterion(standard, clause, text, answer(met), have, needed, why, "figure", "common knowledge")
 
 
 SAMPLE_BINS = (
@@ -60,16 +65,14 @@ def iso_15197(reference: ArrayLike, estimate: ArrayLike, people: ArrayLike | Non
         have = float(np.mean((r > above) & (r <= upto))) if len(r) else None
         name = f"> {above:g}" if np.isinf(upto) else f"<= {upto:g}" if np.isinf(above) else f"> {above:g} to {upto:g}"
         met = None if have is None else have >= share
-        found.append(
-            Criterion(ISO, "", f"{share:.0%} of samples {name} mg/dL", answer(met), have, share, kind="design")
-        )
-    n = None if people is None else len(np.unique(np.asarray(people).astype(str)))
+        text, why = f"at least {share:.0%} of samples {name} mg/dL", "" if len(r) else "no pairs"
+        found.append(Criterion(ISO, "", text, answer(met), have, share, why, "design", "common knowledge"))
+    n = None if people is None else len(np.unique(np.asarray(people)))
     met, why = (None if n is None else n >= 100), "people unknown" if n is None else ""
-    found.append(
-        Criterion(ISO, "", "at least 100 people, each measured twice", answer(met), n, 100, why, kind="design")
-    )
-    lots = "pairs do not show it"
-    found.append(Criterion(ISO, "", "three lots of reagent", "cannot be judged", why=lots, kind="design"))
+    text = "at least 100 people, each measured twice"
+    found.append(Criterion(ISO, "", text, answer(met), n, 100, why, "count", "common knowledge"))
+    lots, unseen = "three lots of reagent", "pairs do not show it"
+    found.append(Criterion(ISO, "", lots, "cannot be judged", None, None, unseen, "design", "common knowledge"))
     return found
 
 
@@ -78,15 +81,20 @@ def fda_smbg(reference: ArrayLike, estimate: ArrayLike) -> list[Criterion]:
 
     Common knowledge, not checked against the guidance's text.
     """
-    home, clinic = "FDA 2020, over-the-counter meter", "FDA 2020, professional meter"
     return [
-        _share(within(reference, estimate, 0, 15, 0), 0.95, home, ">= 95 % within 15 %"),
-        _share(within(reference, estimate, 0, 20, 0), 0.99, home, ">= 99 % within 20 %"),
+        _share(within(reference, estimate, 0, 15, 0), 0.95, FDA_HOME, ">= 95 % within 15 %"),
+        _share(within(reference, estimate, 0, 20, 0), 0.99, FDA_HOME, ">= 99 % within 20 %"),
         _share(
-            within(reference, estimate, 12, 12, 75), 0.95, clinic, ">= 95 % within 12 mg/dL (reference < 75) or 12 %"
+            within(reference, estimate, 12, 12, 75),
+            0.95,
+            FDA_CLINIC,
+            ">= 95 % within 12 mg/dL (reference < 75) or 12 %",
         ),
         _share(
-            within(reference, estimate, 15, 15, 75), 0.98, clinic, ">= 98 % within 15 mg/dL (reference < 75) or 15 %"
+            within(reference, estimate, 15, 15, 75),
+            0.98,
+            FDA_CLINIC,
+            ">= 98 % within 15 mg/dL (reference < 75) or 15 %",
         ),
     ]
 
@@ -109,14 +117,13 @@ def bootstrap_lower_bound(
 
     None where there are fewer than two people.
     """
-    _, index = np.unique(np.asarray(people).astype(str), return_inverse=True)
+    _, index = np.unique(np.asarray(people), return_inverse=True)
     n = np.bincount(index).astype(np.float64)
     if len(n) < 2:
         return None
     hits = np.bincount(index, inside.astype(np.float64))
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(n), np.full(len(n), 1 / len(n)), size=resamples)
-    return float(np.quantile((weights @ hits) / (weights @ n), 1 - level))
+    found = [(w @ hits) / (w @ n) for w in draws(len(n), resamples, seed)]
+    return float(np.quantile(np.concatenate(found), 1 - level))
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ def icgm(
 
 
 def _icgm(letter: str, text: str, met: bool | None, value: float | None, limit: float, why: str) -> Criterion:
-    return Criterion("21 CFR 862.1355", f"(b)(1)(v)({letter})", text, answer(met), value, limit, why)
+    return Criterion(ICGM_RULE, f"(b)(1)(v)({letter})", text, answer(met), value, limit, why)
 
 
 def _in_range(t: NDArray[np.float64], low: float, high: float) -> NDArray[np.bool_]:

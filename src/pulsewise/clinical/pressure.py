@@ -14,10 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from pulsewise.clinical.criterion import Criterion, answer
+from pulsewise.clinical.criterion import Criterion, Source, answer
 from pulsewise.core.errors import InputError
 
 ISO2 = "ISO 81060-2:2018"
+IEEE = "IEEE 1708"
+BHS = "BHS 1993"
+SEXES = ("female", "male")
 
 # fmt: off
 TABLE_1 = (
@@ -73,8 +76,8 @@ def error_outside(estimate: ArrayLike, reference_mean: ArrayLike, reference_sd: 
     return np.asarray(np.sign(e) * np.maximum(np.abs(e) - sd, 0.0) + 0.0)
 
 
-def _checked(errors: ArrayLike, people: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    e, p = np.asarray(errors, np.float64), np.asarray(people).astype(str)
+def _checked(errors: ArrayLike, people: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.generic]]:
+    e, p = np.asarray(errors, np.float64), np.asarray(people)
     if e.ndim != 1 or e.shape != p.shape:
         raise InputError("shape", f"one person per error is needed: {e.shape} and {p.shape} came")
     if not np.isfinite(e).all():
@@ -89,42 +92,43 @@ def person_means(errors: ArrayLike, people: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.bincount(index, e) / np.bincount(index))
 
 
-def iso_81060_2(errors: ArrayLike, people: ArrayLike) -> list[Criterion]:
-    """Criteria 1 and 2 of ISO 81060-2:2018 and the numbers of pairs and people, for errors in mmHg, shape (N,).
+def iso_81060_2(errors: ArrayLike, people: ArrayLike | None) -> list[Criterion]:
+    """Criteria 1 and 2 of ISO 81060-2:2018 and the numbers of people and pairs, for errors in mmHg, shape (N,).
 
     Criterion 1 (5.2.4.1.2 a): |mean| <= 5.0 and SD (N-1) <= 8.0 over all pairs.
     Criterion 2 (5.2.4.1.2 b): SD of the people's mean errors about the pooled mean <= Table 1.
     An open implementation in circulation has another Table 1 (2.49 at 5.0): it is wrong.
+    Where `people` is None (unknown), criterion 2 and the number of people cannot be judged.
     """
-    e, p = _checked(errors, people)
-    n, m = len(e), len(np.unique(p))
-    mean = float(e.mean()) if n else float("nan")
+    e, p = _checked(errors, np.zeros(len(np.asarray(errors))) if people is None else people)
+    n = len(e)
+    mean = float(e.mean()) if n else None
     sd = float(e.std(ddof=1)) if n > 1 else None
     mean_text, sd_text = "criterion 1: |mean error| <= 5.0 mmHg", "criterion 1: SD of the errors <= 8.0 mmHg"
-    mean_met, sd_met = (abs(mean) <= 5.0 if n else None), (None if sd is None else sd <= 8.0)
+    mean_met, sd_met = (None if mean is None else abs(mean) <= 5.0), (None if sd is None else sd <= 8.0)
     few = "" if sd is not None else "fewer than two pairs"
     found = [
-        Criterion(ISO2, "5.2.4.1.2 a", mean_text, answer(mean_met), mean if n else None, 5.0, "" if n else "no pairs"),
+        Criterion(ISO2, "5.2.4.1.2 a", mean_text, answer(mean_met), mean, 5.0, "" if n else "no pairs"),
         Criterion(ISO2, "5.2.4.1.2 a", sd_text, answer(sd_met), sd, 8.0, few),
+        _criterion_2(e, None if people is None else p, mean or 0.0),
     ]
-    if m > 1:
-        deviation = person_means(e, p) - mean
-        s_m = float(np.sqrt((deviation**2).sum() / (m - 1)))
-        limit = table_1(mean)
-        why = "" if limit is not None else "no SD is small enough for a mean error above 5.0 mmHg"
-        met = limit is not None and s_m <= limit
-        found.append(
-            Criterion(ISO2, "5.2.4.1.2 b", "criterion 2: SD of the people's mean errors <= Table 1",
-                      answer(met), s_m, limit, why)
-        )  # fmt: skip
-    else:
-        found.append(
-            Criterion(ISO2, "5.2.4.1.2 b", "criterion 2: SD of the people's mean errors <= Table 1",
-                      "cannot be judged", why="fewer than two people")
-        )  # fmt: skip
-    found.append(Criterion(ISO2, "", "at least 85 people", answer(m >= 85), m, 85, kind="design"))
-    found.append(Criterion(ISO2, "", "at least 255 pairs", answer(n >= 255), n, 255, kind="design"))
+    m = None if people is None else len(np.unique(p))
+    why, met = ("people unknown", None) if m is None else ("", m >= 85)
+    found.append(Criterion(ISO2, "", "at least 85 people", answer(met), m, 85, why, "count", "common knowledge"))
+    found.append(Criterion(ISO2, "", "at least 255 pairs", answer(n >= 255), n, 255, "", "count", "common knowledge"))
     return found
+
+
+def _criterion_2(e: NDArray[np.float64], people: NDArray[np.generic] | None, mean: float) -> Criterion:
+    text = "criterion 2: SD of the people's mean errors <= Table 1"
+    if people is None or len(np.unique(people)) < 2:
+        why = "people unknown" if people is None else "fewer than two people"
+        return Criterion(ISO2, "5.2.4.1.2 b", text, "cannot be judged", why=why)
+    deviation = person_means(e, people) - mean
+    s_m = float(np.sqrt((deviation**2).sum() / (len(deviation) - 1)))
+    limit = table_1(mean)
+    why = "" if limit is not None else "no SD is small enough for a mean error above 5.0 mmHg"
+    return Criterion(ISO2, "5.2.4.1.2 b", text, answer(limit is not None and s_m <= limit), s_m, limit, why)
 
 
 # (text, pressure, test on the reference, share of the readings)
@@ -138,7 +142,7 @@ INVASIVE_RANGE = {"sbp": (("<= 100", 0.10), (">= 160", 0.10)), "dbp": (("<= 70",
 def iso_81060_2_design(
     quantity: str,
     reference: ArrayLike,
-    people: ArrayLike,
+    people: ArrayLike | None,
     *,
     sex: Mapping[str, str] | None = None,
     invasive: bool = False,
@@ -153,7 +157,7 @@ def iso_81060_2_design(
         `sbp` or `dbp`.
     reference : array, shape (N,)
         mmHg.
-    people : array, shape (N,)
+    people : array, shape (N,), optional
     sex : mapping, optional
         Person to `female` or `male`.
     invasive : bool
@@ -161,23 +165,28 @@ def iso_81060_2_design(
 
     What pairs cannot show (observers, cuffs, posture, same-arm procedure) is listed as not judged.
     """
-    r, p = _checked(reference, people)
+    r, p = _checked(reference, np.zeros(len(np.asarray(reference))) if people is None else people)
     found = []
     clause = "6.1.5" if invasive else ""
+    source: Source = "secondary source" if invasive else "common knowledge"
     for text, share in (INVASIVE_RANGE if invasive else CUFF_RANGE)[quantity]:
         word, number = text.split()
         have = float(np.mean(r <= float(number)) if word == "<=" else np.mean(r >= float(number))) if len(r) else None
-        found.append(
-            Criterion(ISO2, clause, f"at least {share:.0%} of readings {quantity.upper()} {text} mmHg",
-                      answer(None if have is None else have >= share), have, share, kind="design")
-        )  # fmt: skip
-    known = [sex[x] for x in np.unique(p) if sex and sex.get(x) in ("female", "male")]
-    for which in ("female", "male"):
+        asked = f"at least {share:.0%} of readings {quantity.upper()} {text} mmHg"
+        met = None if have is None else have >= share
+        why = "" if len(r) else "no pairs"
+        found.append(Criterion(ISO2, clause, asked, answer(met), have, share, why, "design", source))
+    known = [] if people is None else [sex[str(x)] for x in np.unique(p) if sex and sex.get(str(x)) in SEXES]
+    for which in SEXES:
         have = known.count(which) / len(known) if known else None
         met, why = (None if have is None else have >= 0.30), "" if known else "sex not given"
-        found.append(Criterion(ISO2, "", f"at least 30 % {which}", answer(met), have, 0.30, why, kind="design"))
+        asked = f"at least 30 % {which}"
+        found.append(Criterion(ISO2, "", asked, answer(met), have, 0.30, why, "design", "common knowledge"))
     unseen = ("observers, blinding and cuffs", "same-arm sequential or simultaneous readings", "posture and rest")
-    found += [Criterion(ISO2, "", x, "cannot be judged", why="pairs do not show it", kind="design") for x in unseen]
+    found += [
+        Criterion(ISO2, "", text, "cannot be judged", None, None, "pairs do not show it", "design", "common knowledge")
+        for text in unseen
+    ]
     return found
 
 
@@ -199,8 +208,58 @@ def ieee_grade(errors: ArrayLike, *, edition: int = 2014) -> str | None:
     return grade
 
 
-CHANGE_BINS = ((-20.0, -10.0, 0.10), (-10.0, -5.0, 0.20), (5.0, 15.0, 0.20), (15.0, 25.0, 0.10))
+CHANGE_BINS = ((-20.0, -10.0, 0.10), (-10.0, -5.0, 0.20), (5.0, 15.0, 0.20), (15.0, 25.0, 0.25))
 """IEEE 1708: change of the reference since calibration, [low, high) mmHg, and the share of pairs asked for."""
+
+CATEGORIES = {
+    "sbp": (("normal", -np.inf, 120.0), ("elevated", 120.0, 130.0), ("stage 1", 130.0, 140.0)),
+    "dbp": (("normal", -np.inf, 80.0), ("stage 1", 80.0, 90.0)),
+}
+"""Categories of pressure by the reference, [low, high) mmHg, each judged from the one pressure at hand."""
+
+
+def ieee_1708(
+    errors: ArrayLike,
+    people: ArrayLike | None = None,
+    *,
+    quantity: str = "",
+    reference: ArrayLike | None = None,
+    change: ArrayLike | None = None,
+) -> list[Criterion]:
+    """What IEEE 1708 asks: grade, accuracy in each category of pressure, people, and changes since calibration.
+
+    Parameters
+    ----------
+    errors : array, shape (N,)
+        mmHg.
+    people : array, shape (N,), optional
+    quantity : str
+        `sbp` or `dbp`, for the categories.
+    reference, change : arrays, shape (N,), optional
+        The reference, and how far it is from the reading the estimate was calibrated with; mmHg.
+    """
+    e = np.asarray(errors, np.float64)
+    n, mad = len(e), float(np.abs(errors).mean()) if len(e) else None
+    none = "" if n else "no pairs"
+    met = None if mad is None else mad <= 7
+    text = "mean absolute difference <= 7 mmHg (grade A 5, B 6, C 7)"
+    found = [Criterion(IEEE, "2014, grades", text, answer(met), mad, 7.0, none, source="common knowledge")]
+    bias = float(e.mean()) if n else None
+    text = "2025 edition: |mean difference| <= 5 mmHg for grades B and C"
+    met = None if bias is None or mad is None else mad <= 5 or abs(bias) <= 5
+    found.append(Criterion(IEEE, "2025, Table 6", text, answer(met), bias, 5.0, none))
+    if reference is not None:
+        r = np.asarray(reference, np.float64)
+        for name, low, high in CATEGORIES.get(quantity, ()):
+            inside = (r >= low) & (r < high)
+            have = float(np.abs(e[inside]).mean()) if inside.any() else None
+            met, why = (None if have is None else have <= 6), "" if inside.any() else "no such readings"
+            text = f"mean absolute difference <= 6 mmHg where the pressure is {name}"
+            found.append(Criterion(IEEE, "2025", text, answer(met), have, 6.0, why))
+    m = None if people is None else len(np.unique(np.asarray(people)))
+    met, why = (None if m is None else m >= 85), "people unknown" if m is None else ""
+    found.append(Criterion(IEEE, "", "at least 85 people", answer(met), m, 85, why, "count", "common knowledge"))
+    return found + ieee_changes([] if change is None else change)
 
 
 def ieee_changes(change: ArrayLike) -> list[Criterion]:
@@ -210,9 +269,9 @@ def ieee_changes(change: ArrayLike) -> list[Criterion]:
     found = []
     for low, high, share in CHANGE_BINS:
         have = float(np.mean((c >= low) & (c < high))) if len(c) else None
-        text = f"at least {share:.0%} of pairs with a change of {low:+g} to {high:+g} mmHg"
+        text = f"at least {share:.0%} of pairs with a change of {low:+g} to {high:+g} mmHg since calibration"
         met, why = (None if have is None else have >= share), "" if len(c) else "no calibration readings"
-        found.append(Criterion("IEEE 1708", "change bins", text, answer(met), have, share, why, kind="design"))
+        found.append(Criterion(IEEE, "change bins", text, answer(met), have, share, why, kind="design"))
     return found
 
 
@@ -235,6 +294,21 @@ def bhs(errors: ArrayLike) -> tuple[str | None, tuple[float, float, float] | Non
     return "D", within
 
 
+def bhs_criteria(errors: ArrayLike, people: ArrayLike | None = None) -> list[Criterion]:
+    """The three shares of the BHS protocol against grade B, the least it recommends, and the number of people."""
+    _, within = bhs(errors)
+    found = []
+    for place, (limit, a, b, c) in enumerate(zip((5, 10, 15), *BHS_SHARES.values(), strict=True)):
+        have = None if within is None else within[place] / 100
+        text = f"at least {b} % within {limit} mmHg (grade A {a} %, B {b} %, C {c} %)"
+        met, why = (None if have is None else have >= b / 100), "" if within else "no pairs"
+        found.append(Criterion(BHS, "grades", text, answer(met), have, b / 100, why, source="common knowledge"))
+    m = None if people is None else len(np.unique(np.asarray(people)))
+    met, why = (None if m is None else m >= 85), "people unknown" if m is None else ""
+    found.append(Criterion(BHS, "", "at least 85 people", answer(met), m, 85, why, "count", "common knowledge"))
+    return found
+
+
 ESH_TESTS = (
     ("static", "accuracy at rest against a cuff"),
     ("device position", "raising and lowering the sensor against the heart (hydrostatic pressure)"),
@@ -253,6 +327,16 @@ def esh_checklist(evaluated: Mapping[str, str] | None = None) -> list[Criterion]
     """
     done = evaluated or {}
     return [
-        Criterion("ESH 2023", name, text, "cannot be judged", why=done.get(name, "not evaluated"), kind="design")
+        Criterion(
+            "ESH 2023",
+            name,
+            text,
+            "cannot be judged",
+            None,
+            None,
+            done.get(name, "not evaluated"),
+            "design",
+            "the original's abstract",
+        )
         for name, text in ESH_TESTS
     ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pulsewise.clinical.criterion import Criterion, answer
 from pulsewise.core.errors import InputError
 
 
@@ -73,3 +74,19 @@ def risk_coverage(error: ArrayLike, trust: ArrayLike) -> RiskCoverage:
     risk = np.cumsum(mean[np.sort(group)]) / steps
     best = float(np.mean(np.cumsum(np.sort(e)) / steps))
     return RiskCoverage(steps / n, risk, float(risk.mean()), float(e.mean()), best)
+
+
+def heart_rate_criteria(reference: ArrayLike, estimate: ArrayLike) -> list[Criterion]:
+    """Heart rate against IEC 60601-2-27 (10 % or 5 bpm) and CTA-2065 (mean error <= 10 %), both common knowledge."""
+    r, t = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
+    why = "" if len(r) else "no pairs"
+    share = share_within(r, t, 5, 10)
+    text = "every reading within 10 % or 5 bpm, whichever is wider"
+    met = None if share is None else share >= 1
+    found = [Criterion("IEC 60601-2-27", "", text, answer(met), share, 1.0, why, source="common knowledge")]
+    usable = len(r) > 0 and bool((r > 0).all())
+    mape = 100 * float(np.mean(np.abs(t - r) / r)) if usable else None
+    why = "" if usable else why or "a reference is zero or negative"
+    met = None if mape is None else mape <= 10
+    text = "CTA-2065: mean absolute relative error <= 10 %"
+    return [*found, Criterion("CTA-2065", "", text, answer(met), mape, 10.0, why, source="common knowledge")]

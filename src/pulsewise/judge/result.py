@@ -19,6 +19,7 @@ from pulsewise.core.disk import write_json
 from pulsewise.core.errors import ArtifactError, UsageError
 from pulsewise.judge.number import REASONS as REASONS
 from pulsewise.judge.number import Number as Number
+from pulsewise.judge.standards import Standards
 
 SCHEMA_VERSION = 1
 """Raised by one whenever a reader of an older version would misread a result."""
@@ -197,6 +198,7 @@ class QuantityResult:
     coverage: Coverage
     abstention: Abstention
     examples: tuple[Example, ...] = ()
+    standards: Standards = field(default_factory=Standards)
 
     def view(self, name: str) -> Scores:
         """The scores of one view: `readings`, `windows` or `accepted`."""

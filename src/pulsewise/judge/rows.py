@@ -18,15 +18,28 @@ Columns = dict[str, NDArray[np.generic]]
 """Columns of equal length by name."""
 
 TEXT = ("quantity", "person", "session", "record", "reading", "reasons", "sex", "device", "site")
-NUMBERS = ("start", "reference", "estimate", "low", "high", "quality", "label_age", "age", "hour")
+NUMBERS = (
+    "start",
+    "reference",
+    "estimate",
+    "low",
+    "high",
+    "quality",
+    "label_age",
+    "age",
+    "hour",
+    "time",
+    "calibration",
+)
 COUNTS = ("window", "fold")
 FLAGS = ("abstained",)
 
 REQUIRED = ("reference", "estimate")
 """`reference` and `estimate` are in the stored unit of `quantity`. Everything else may be missing: `person`,
 `session`, `record`, `reading` (rows of one reading share it), `start` (s), `low` and `high` (interval),
-`quality` (0 to 1), `abstained` and `reasons` (codes joined by `;`), `label_age` (s), `window` (row of the
-store), `fold`, `age`, `sex`, `hour`, `device`, `site`, `condition_<name>`, and one `control_<name>` per
+`quality` (0 to 1), `abstained` and `reasons` (codes joined by `;`), `label_age` (s), `time` (s, on one clock
+per person), `calibration` (the reading the estimate was calibrated with), `window` (row of the store), `fold`,
+`age`, `sex`, `hour`, `device`, `site`, `condition_<name>`, and one `control_<name>` per
 no-skill predictor. An abstained row may still carry the estimate the model would have given."""
 
 
@@ -172,3 +185,19 @@ def per_reading(columns: Columns, codes: NDArray[np.int64], keep: NDArray[np.boo
         else:
             result[name] = kept[first]
     return result
+
+
+def in_time(columns: Columns) -> Codes:
+    """A number per row that rises with time within each person, shape (N,).
+
+    By `time` where every row has one, else by session, recording and start, as they are named.
+    """
+    time = np.asarray(columns["time"], dtype=np.float64)
+    keys: tuple[NDArray[np.generic], ...] = (time,)
+    if not np.isfinite(time).all():
+        start = np.asarray(columns["start"], dtype=np.float64)
+        keys = (start, columns["record"].astype(str), columns["session"].astype(str))
+    order = np.lexsort(keys)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place

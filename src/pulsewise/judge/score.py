@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.judge import standards
 from pulsewise.judge.groups import subgroups
 from pulsewise.judge.result import (
     Abstention,
@@ -21,7 +22,7 @@ from pulsewise.judge.result import (
     QuantityResult,
     Scores,
 )
-from pulsewise.judge.rows import Columns, per_reading, reading_codes
+from pulsewise.judge.rows import Columns, in_time, per_reading, reading_codes
 from pulsewise.judge.tally import AGREEMENT, FIGURES, Tally
 from pulsewise.judge.verdict import decide
 
@@ -81,6 +82,8 @@ class Settings:
         The coverage the model promises for its own intervals.
     keep_ids : bool
         Show the pseudonyms of the rows instead of running numbers.
+    standards : standards.Config
+        What the clinical standards need to know beyond the rows.
     """
 
     level: float = 0.95
@@ -88,6 +91,7 @@ class Settings:
     seed: int = 0
     nominal: float | None = None
     keep_ids: bool = False
+    standards: standards.Config = field(default_factory=standards.Config)
 
 
 def judge_quantity(
@@ -154,6 +158,33 @@ def judge_quantity(
         persons=persons(readings, controls, settings),
         coverage=_coverage(views["windows"], tally, settings),
         abstention=_abstention(columns, finite, accepted),
+        standards=_standards(quantity, readings, settings),
+    )
+
+
+def _standards(quantity: str, readings: Columns, settings: Settings) -> standards.Standards:
+    """The readings against the clinical standards of their quantity."""
+    names, people = np.unique(readings["person"].astype(str), return_inverse=True)
+    reference = _float(readings, "reference")
+    known = len(names) > 0 and "" not in names
+    change = reference - _float(readings, "calibration")
+    sex = {str(p): str(s) for p, s in zip(names[people].tolist(), readings["sex"].astype(str).tolist(), strict=True)}
+    pairs = standards.Pairs(
+        reference,
+        _float(readings, "estimate"),
+        people.astype(np.int64) if known else None,
+        names,
+        in_time(readings) if known else None,
+        change if np.isfinite(change).any() else None,
+        sex,
+    )
+    return standards.judge(
+        quantity,
+        pairs,
+        config=settings.standards,
+        resamples=settings.resamples,
+        seed=settings.seed,
+        level=settings.level,
     )
 
 

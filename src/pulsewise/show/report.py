@@ -42,12 +42,19 @@ FIGURES = (
     ("sd_reference", "SD of the references"),
 )
 
+CLAUSE_KINDS = (
+    ("figure", "Figures of these readings"),
+    ("count", "People and readings"),
+    ("design", "The study"),
+)
+
 CONTENTS = (
     ("flow", "Who and what"),
     ("split", "Split"),
     ("controls", "Without skill"),
     ("accuracy", "Accuracy"),
     ("agreement", "Agreement"),
+    ("standards", "Standards"),
     ("people", "By person"),
     ("groups", "Subgroups"),
     ("coverage", "Abstention"),
@@ -57,8 +64,6 @@ CONTENTS = (
 )
 
 NOT_ASSESSED = (
-    "Clinical standards (error grids, ISO 15197, ISO 81060, IEEE 1708 and their design clauses): "
-    "no criterion is called met or not met.",
     "Tracking of change within a person, and error over time since a calibration.",
     "Whether people, devices or places unlike these would give the same figures: there is no second dataset here.",
     "Whether a person can be recognised by the signal, or a label by device, place or hour.",
@@ -113,6 +118,7 @@ def render(result: Result, rows: pa.Table) -> str:
             provenance=list(_provenance(result)),
             recipe=result.provenance.get("recipe", ""),
             most=MOST_PEOPLE,
+            open=False,
             css=Markup(_css()),  # noqa: S704  # our own file
             version=pulsewise.__version__,
         )
@@ -242,6 +248,8 @@ def _environment() -> Environment:
     }
     shared |= {"best_control": best_control, "worst": _worst, "better": _better, "dimension_title": _dimension_title}
     shared |= {"views": views, "same_views": same_views}
+    environment.tests["has_letters"] = lambda shares: "A" in shares
+    shared |= {"found": words.found, "asked": words.asked, "clause_kinds": CLAUSE_KINDS}
     shared |= {"needs_titles": NEEDS, "figure_titles": FIGURES}
     environment.globals.update(shared)
     return environment

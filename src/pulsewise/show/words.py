@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pulsewise.clinical.criterion import Criterion
 from pulsewise.core.estimate import REASONS as ABSTENTIONS
 from pulsewise.judge.result import REASONS, Number
 
@@ -62,6 +63,21 @@ def why(number: Number) -> str:
 def abstention(code: str) -> str:
     """A reason for abstaining, in words."""
     return ABSTENTIONS.get(code, code.replace("_", " "))
+
+
+def _of_clause(criterion: Criterion, value: float | None) -> str:
+    share = "%" in criterion.text and criterion.limit is not None and criterion.limit <= 1
+    return percent(value) if share else figure(value)
+
+
+def found(criterion: Criterion) -> str:
+    """The figure of a clause: a share in percent, anything else as it is."""
+    return _of_clause(criterion, criterion.value)
+
+
+def asked(criterion: Criterion) -> str:
+    """The limit of a clause, written as its figure is."""
+    return _of_clause(criterion, criterion.limit)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
