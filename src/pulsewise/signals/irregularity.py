@@ -1,0 +1,153 @@
+"""How irregular a train of heart beats is: numbers from the intervals alone, so the same for a PPG as for an ECG.
+
+All are shares, or are relative to the mean or the usual interval, but for `rate`. They need no fixed number of beats:
+nothing counts them. Regular with a few early beats (ectopy), regular and fast (tachycardia) and irregular throughout
+(fibrillation) must differ in them, so many look at what is left when a few odd intervals are set aside.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LEAST = 5
+"""Intervals below which nothing is said."""
+
+NAMES = (
+    "rate", "rate_longest", "cv", "rmssd", "mean_change", "median_change", "low_change", "high_change", "mad", "iqr",
+    "shortest", "second_shortest", "longest", "second_longest", "near_5", "near_10", "near_15", "steady_3", "steady_6",
+    "steady_12", "crowd_3", "crowd_6", "crowd_12", "pairs_6", "pairs_12", "entropy", "trimmed_2", "trimmed_4",
+    "core_60", "core_80", "turning", "lag_1", "lag_change", "every_second", "every_third", "early", "late",
+    "early_then_late", "compensated", "mode_share", "mode_ratio", "run", "sums", "multiples", "half_median",
+    "spread_low", "spread_high", "alternation",
+)  # fmt: skip
+"""Names of `of_intervals`, in order."""
+
+
+def of_intervals(seconds: Array) -> Array:
+    """How irregular intervals are, shape (F,), in the order of `NAMES`; NaN throughout with fewer than `LEAST`.
+
+    Parameters
+    ----------
+    seconds : ndarray, shape (B - 1,)
+        Intervals from beat to beat; NaN (a gap) is left out.
+
+    Examples
+    --------
+    >>> steady = dict(zip(NAMES, of_intervals(np.full(10, 0.8)), strict=True))
+    >>> float(round(steady["rate"], 6)), float(steady["cv"]), float(steady["mode_share"])
+    (75.0, 0.0, 1.0)
+    """
+    d = seconds[np.isfinite(seconds)]
+    if len(d) < LEAST:
+        return np.full(len(NAMES), np.nan)
+    mean, median = float(d.mean()), float(np.median(d))
+    change, ordered = np.abs(np.diff(d)) / mean, np.sort(d)
+    off = np.abs(d / median - 1)
+    gap = np.abs(d[:, None] - d)[np.triu_indices(len(d), 1)] / mean
+    mode, mode_share = _mode(d)
+    values = (
+        60 / median,
+        60 / ordered[-1],
+        d.std() / mean,
+        np.sqrt(np.mean(change**2)),
+        change.mean(),
+        *np.percentile(change, (50, 25, 75)),
+        np.median(off),
+        (np.percentile(d, 75) - np.percentile(d, 25)) / median,
+        *ordered[:2] / median,
+        *ordered[:-3:-1] / median,
+        *((off < reach).mean() for reach in (0.05, 0.1, 0.15)),
+        *((change < reach).mean() for reach in (0.03, 0.06, 0.12)),
+        *((gap < reach).mean() for reach in (0.03, 0.06, 0.12)),
+        *_pairs(d / mean),
+        _entropy(d / median),
+        *(_core(ordered, max(len(d) - drop, 3)) for drop in (2, 4)),
+        *(_core(ordered, max(round(share * len(d)), 3)) for share in (0.6, 0.8)),
+        _turning(d),
+        _lag(d),
+        _lag(np.diff(d)),
+        _every(d, 2) / mean,
+        _every(d, 3) / mean,
+        *_ectopic(d / mode),
+        mode_share,
+        mode / mean,
+        _run(d) / len(d),
+        (np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode).mean(),
+        np.abs(d / mode - np.maximum(np.rint(d / mode), 1)).mean(),
+        np.median(d[: len(d) // 2]) / np.median(d[len(d) // 2 :]),
+        *(np.percentile(d, share) / median for share in (20, 80)),
+        _alternation(d),
+    )
+    return np.array(values, dtype=np.float64)
+
+
+def _mode(d: Array) -> tuple[float, float]:
+    """The interval that most others are within 6 % of (the mean of those), and the share that are."""
+    near = np.abs(d[:, None] / d - 1) < 0.06
+    best = int(near.sum(axis=0).argmax())
+    return float(d[near[:, best]].mean()), float(near[:, best].mean())
+
+
+def _pairs(d: Array) -> tuple[float, float]:
+    """Share of pairs of neighbours in which both intervals are like those of another pair."""
+    far = np.maximum(np.abs(d[:-1, None] - d[:-1]), np.abs(d[1:, None] - d[1:]))
+    far = far[np.triu_indices(len(far), 1)]
+    return float((far < 0.06).mean()), float((far < 0.12).mean())
+
+
+def _entropy(d: Array) -> float:
+    """Entropy (bits) of relative intervals in steps of 0.08 over that of as many different ones."""
+    counts = np.unique(np.rint(d / 0.08), return_counts=True)[1] / len(d)
+    return float(-(counts * np.log2(counts)).sum() / np.log2(len(d)))
+
+
+def _core(ordered: Array, count: int) -> float:
+    """Width of the narrowest stretch of sorted intervals that holds `count` of them, over its middle."""
+    count = min(count, len(ordered))
+    low, high = ordered[: len(ordered) - count + 1], ordered[count - 1 :]
+    best = int((high - low).argmin())
+    return float(2 * (high[best] - low[best]) / (high[best] + low[best]))
+
+
+def _turning(d: Array) -> float:
+    """Share of inner intervals that are longer, or shorter, than both neighbours."""
+    return float(((d[1:-1] - d[:-2]) * (d[1:-1] - d[2:]) > 0).mean())
+
+
+def _lag(d: Array) -> float:
+    """Correlation of each value with the next."""
+    e = d - d.mean()
+    power = float(e @ e)
+    return float(e[1:] @ e[:-1] / power) if power > 1e-12 else 0.0
+
+
+def _every(d: Array, step: int) -> float:
+    return float(np.median(np.abs(d[step:] - d[:-step])))
+
+
+def _ectopic(d: Array) -> tuple[float, float, float, float]:
+    """Shares of early and late beats, of early ones followed by a late one, and how far the two are from two usual."""
+    early, late = d < 0.88, d > 1.12
+    first = np.flatnonzero(early[:-1])
+    if not len(first):
+        return float(early.mean()), float(late.mean()), 0.0, 0.0
+    both = np.abs(d[first] + d[first + 1] - 2)
+    return float(early.mean()), float(late.mean()), float(late[first + 1].mean()), float(np.minimum(both, 1).mean())
+
+
+def _run(d: Array) -> int:
+    """The longest run of intervals of which each is within 8 % of the one before."""
+    steady = np.concatenate(([False], np.abs(np.diff(d)) < 0.08 * d[:-1], [False]))
+    edges = np.flatnonzero(~steady)
+    return int(np.diff(edges).max())
+
+
+def _alternation(d: Array) -> float:
+    """How much of the variance is a long and a short interval in turn."""
+    e = d - d.mean()
+    sign = np.where(np.arange(len(d)) % 2, -1.0, 1.0)
+    power = float(e @ e)
+    return float((e @ sign) ** 2 / len(d) / power) if power > 1e-12 else 0.0

@@ -1,0 +1,160 @@
+"""Rhythm of a stretch of PPG or ECG: atrial fibrillation, sinus rhythm, ectopic beats, another one, or cannot say.
+
+Ten seconds at a time a forest of small trees weighs how irregular the intervals are (`irregularity`, the same numbers
+for both kinds of signal) and, for PPG, what pulses and spectrum show (`pulse_rhythm`). Noise is one of its classes: a
+stretch that looks like it is not answered. `benchmarks/fit_rhythm.py` fits it and prints how it does on people held
+out. Nothing here depends on unit, polarity or sampling rate.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsewise.core.errors import InputError
+from pulsewise.core.limits import check_rate
+from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm, pulses
+from pulsewise.signals.beats import Beats, find_beats
+from pulsewise.signals.front import Samples
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+PIECE_S = 10.0
+"""Seconds that are judged at once. A longer stretch is the mean of its pieces; sinus rhythm of which every sixth piece
+or more surely holds ectopic beats is called `ectopy`."""
+SHORTEST_S = 8.0
+"""Seconds below which nothing is said."""
+
+CLASSES = ("sinus", "ectopy", "other", "af", "noise")
+"""What the forest tells apart; `other` is a regular tachycardia."""
+
+_SURE, _SOME = 0.6, 0.15
+_FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """The rhythm of a stretch, or the reasons for not saying it.
+
+    Parameters
+    ----------
+    value : str
+        `af`, `sinus`, `ectopy`, `other` (a regular tachycardia), or "" where there are reasons.
+    af_probability : float
+        Of atrial fibrillation, among people of whom a third have it; NaN where there are reasons.
+    reasons : tuple of str
+        Keys of `core.estimate.REASONS`; empty exactly where there is a value.
+    shares : tuple of float
+        Probability of each of `CLASSES`; empty where nothing was judged.
+    """
+
+    value: str
+    af_probability: float
+    reasons: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+
+def rhythm(
+    samples: ArrayLike, rate: float, kind: str = "ppg", *, beats: Beats | None = None, valid: ArrayLike | None = None
+) -> Rhythm:
+    """The rhythm of one channel of PPG or ECG.
+
+    Parameters
+    ----------
+    samples : array_like, shape (T,)
+        Raw or conditioned, in any unit, either way up.
+    rate : float
+        Hz, at least 20.
+    kind : {"ppg", "ecg"}
+    beats : Beats, optional
+        Those of these samples, where they are known or corrected; else they are found.
+    valid : array_like of bool, shape (T,), optional
+        False where a sample is missing.
+
+    Returns
+    -------
+    Rhythm
+        With the reasons of `quality.assess` for faults of the samples, `too_short` (under 8 s), `few_beats` (fewer
+        than six in a row), `noise`.
+
+    Raises
+    ------
+    InputError
+        `shape`, `sampling_rate`, `rate`, `modality`.
+
+    Examples
+    --------
+    >>> rhythm(np.random.default_rng(0).normal(size=1000), 100).reasons
+    ('noise',)
+    """
+    x, mask = front.samples_and_mask(samples, valid)
+    if kind not in front.WORK_RATE:
+        raise InputError("modality", f"rhythm is known of ppg and ecg, not of {kind!r}", where="kind")
+    if len(x) < SHORTEST_S * check_rate(rate):
+        return Rhythm("", float("nan"), ("too_short",))
+    edges = np.linspace(0, len(x), max(round(len(x) / rate / PIECE_S), 1) + 1).astype(np.int64)
+    if kind == "ecg" and beats is None:
+        beats = find_beats(x, rate, kind, valid=mask)
+    rows: list[Array] = []
+    reasons: list[str] = []
+    for a, b in itertools.pairwise(edges.tolist()):
+        row, why = _piece(x[a:b], mask[a:b], rate, kind, None if beats is None else _part(beats, a, b, rate))
+        rows += [row] if not why else []
+        reasons += why
+    if 2 * len(rows) < len(edges) - 1 or not rows:
+        return Rhythm("", float("nan"), tuple(dict.fromkeys(reasons)))
+    return _decide(forest.load(f"rhythm_{kind}").shares(np.stack(rows)))
+
+
+def _decide(shares: Array) -> Rhythm:
+    """The rhythm from class probabilities of pieces (N, K); those that are more likely noise do not count."""
+    noise = shares[:, -1] > 0.5
+    if 2 * noise.sum() > len(noise):
+        return Rhythm("", float("nan"), ("noise",), tuple(shares.mean(axis=0).tolist()))
+    mean = shares[~noise].mean(axis=0)
+    known = mean[:-1] / mean[:-1].sum()
+    value = CLASSES[int(known.argmax())]
+    ectopic = shares[~noise][:, CLASSES.index("ectopy")] > _SURE
+    if value == "sinus" and ectopic.mean() >= _SOME:
+        value = "ectopy"
+    return Rhythm(value, float(known[CLASSES.index("af")]), (), tuple(mean.tolist()))
+
+
+def _part(beats: Beats, a: int, b: int, rate: float) -> Beats:
+    part = beats.between(a / rate, b / rate)
+    return Beats(part.index - a, part.time - a / rate, part.polarity, part.segment)
+
+
+def _piece(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None) -> tuple[Array, tuple[str, ...]]:
+    """The features of one piece, or why it has none."""
+    found = faults.find(x, mask, rate, kind)
+    fatal = tuple(reason for reason in found if reason in _FATAL)
+    if fatal or "square" in found:
+        return np.empty(0), fatal or ("saturated",)
+    row = features(x, mask, rate, kind, beats)
+    return row, () if np.isfinite(row[0]) else ("few_beats",)
+
+
+def features(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None = None) -> Array:
+    """What the forest of a kind looks at, shape (F,); NaN where there are too few beats in a row.
+
+    Parameters are those of `rhythm` for one piece: samples (T,) and which of them are there.
+    """
+    if kind == "ecg":
+        return irregularity.of_intervals((beats or find_beats(x, rate, kind, valid=mask)).intervals())
+    parts = list(front.stretches(x, mask, rate, kind))
+    if not parts:
+        return np.full(len(pulse_rhythm.NAMES), np.nan)
+    longest = max(parts, key=lambda part: part.last - part.first)
+    y, work = longest.samples, longest.rate
+    y = y * (beats.polarity if beats is not None else pulses.polarity_of([y], work))
+    if beats is None:
+        places = pulses.by_scale(y, work)
+    else:
+        places = (beats.time * rate - longest.first) * (work / rate)
+        places = places[(places >= 0) & (places < len(y))]
+    return pulse_rhythm.of_pulses(y, work, places)
