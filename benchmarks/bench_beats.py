@@ -15,10 +15,14 @@ from pulsewise.signals.beats import find_beats
 
 RATE = 125.0
 TOLERANCE_S = 0.15
+SECONDS = 600.0
+EDGE_S = 1.0
+"""The pulse of a beat before the recording can be in the signal, but is not in its truth."""
 
 
 def f1(found: NDArray[np.float64], true: NDArray[np.float64]) -> float:
-    """2 TP / (found + true): each true beat matches at most one found beat within the tolerance."""
+    """2 TP / (found + true), the edges left out: each true beat matches at most one found beat within the tolerance."""
+    found, true = (at[(at >= EDGE_S) & (at < SECONDS - EDGE_S)] for at in (found, true))
     hits, last = 0, -1
     for beat in true:
         near = int(np.searchsorted(found, beat))
@@ -33,10 +37,10 @@ def recordings() -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Samples and true peak times (s): 10 minutes each, rest to exercise, clean to noisy, sinus and AF."""
     made = []
     for seed, (bpm, noise, rhythm) in enumerate(
-        (([(0, 50), (600, 70)], 0.02, "sinus"), ([(0, 70), (600, 140)], 0.05, "sinus"),
-         ([(0, 90), (600, 180)], 0.1, "sinus"), ([(0, 95), (600, 110)], 0.05, "af"))
+        (([(0, 50), (SECONDS, 70)], 0.02, "sinus"), ([(0, 70), (SECONDS, 140)], 0.05, "sinus"),
+         ([(0, 90), (SECONDS, 180)], 0.1, "sinus"), ([(0, 95), (SECONDS, 110)], 0.05, "af"))
     ):  # fmt: skip
-        one = simulate.recording(600.0, heart_rate=bpm, noise=noise, rhythm=rhythm, rate=RATE, seed=seed)
+        one = simulate.recording(SECONDS, heart_rate=bpm, noise=noise, rhythm=rhythm, rate=RATE, seed=seed)
         made.append((one.recording.signal("ppg").samples.astype(np.float64), one.peak))
     return made
 
@@ -47,9 +51,9 @@ def main(rounds: int = 5) -> list[dict[str, Any]]:
     mine, theirs = [], []
     with Peer() as peer:
         for _ in range(rounds):
-            begin = time.perf_counter()
+            begin = time.process_time()
             ours = [find_beats(x, RATE).time for x, _ in people]
-            mine.append(time.perf_counter() - begin)
+            mine.append(time.process_time() - begin)
             answers = [peer.run("ppg_peaks", x, RATE) for x, _ in people]
             theirs.append(sum(seconds for _, seconds in answers))
     own = float(np.mean([f1(found, true) for found, (_, true) in zip(ours, people, strict=True)]))

@@ -1,6 +1,7 @@
 """NeuroKit2 as a peer: in an environment of its own (it needs an older pandas), driven as a second process.
 
-Arrays travel as .npy files. The peer times itself, so neither starting it nor the files count.
+Arrays travel as .npy files. The peer times itself, so neither starting it nor the files count. Both sides count
+processor time, of all threads, which is hardly changed by what else the machine does.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Peer:
         self._folder.cleanup()
 
     def run(self, task: str, samples: NDArray[np.float64], rate: float) -> tuple[NDArray[np.float64], float]:
-        """Answer and seconds of one task (`filter_resample` or `ppg_peaks`); RuntimeError where the peer fails."""
+        """Answer and processor seconds of one task (`filter_resample` or `ppg_peaks`); RuntimeError where it fails."""
         given, taken = (Path(self._folder.name) / name for name in ("given.npy", "taken.npy"))
         np.save(given, samples)
         assert self._process.stdin and self._process.stdout

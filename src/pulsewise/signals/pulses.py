@@ -6,8 +6,6 @@ reflected wave, and which of the two is higher changes with pressure, age and fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +13,11 @@ from pulsewise.signals.scales import peaks_by_scale
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 _COARSE = 25.0
+_BLOCK_S = 2.0
+_AROUND = 8
 _LOOK_S = 5.0
 _UNSTEADY = 0.14
 _BETTER = 0.7
@@ -47,32 +48,116 @@ def by_scale(x: Array, rate: float) -> Array:
     """Systolic peaks of an upright work signal (W,) at `rate` (Hz), in work samples.
 
     Peaks that stand over half a period. Where intervals or heights change much from beat to beat the signal is looked
-    at again: without what is slower than the pulse (breathing, movement), by its rises, and each without peaks that
-    rise little (diastolic waves); the steadiest answer is taken if it is clearly steadier. A rhythm that is truly
-    irregular is so in all of them and keeps the first.
+    at again: by its rises, each without peaks that rise little (diastolic waves), and, where the two still differ,
+    without what is slower than the pulse (breathing, movement); the steadiest answer is taken if it is clearly
+    steadier. A rhythm that is truly irregular is so in all of them and keeps the first, with the single early beats
+    that only their rise shows.
     """
     peaks = _tall(x, rate)
-    centres = np.arange(1.0, max(len(x) / rate, 2.0), 2.0)
+    centres = np.arange(1.0, max(len(x) / rate, 2.0), _BLOCK_S)
     summed = _summed_rises(x, rate)
-    steep = np.flatnonzero((summed[1:-1] > summed[:-2]) & (summed[1:-1] >= summed[2:])) + 1
+    steep = _tops(summed)
     best, odd = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
     doubtful = (best > _UNSTEADY) & odd
     places = placed(x, peaks, rate)
-    if doubtful.any():
-        for other in _others(x, summed, peaks, rate):
-            again, _ = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
-            swap = doubtful & (again < _BETTER * best)
-            if swap.any():
-                places = _merge(places, placed(x, other, rate), swap, rate)
-                best = np.where(swap, again, best)
+    for first, last in _around(doubtful):
+        a, b = int(first * _BLOCK_S * rate), int(last * _BLOCK_S * rate)
+        here = np.zeros(len(doubtful), dtype=bool)
+        here[first:last] = doubtful[first:last]
+        near = places[(places >= a) & (places < b)] - a
+        inside = peaks[(peaks >= a) & (peaks < b)] - a
+        again = _again(x[a:b], inside, near, best[first:last], here[first:last], rate)
+        places = _merge(places, again + a, here, rate)
     return places
 
 
-def _others(x: Array, summed: Array, peaks: Index, rate: float) -> Iterator[Index]:
-    yield _without_second_waves(summed, peaks, rate)
-    for other in (_tall(_without_slower(x, rate), rate), _steepest(summed, rate)):
-        yield other
-        yield _without_second_waves(summed, other, rate)
+def _around(doubtful: Mask) -> NDArray[np.int64]:
+    """First and one past the last block of each group of doubtful ones, with what is needed around, shape (G, 2)."""
+    marked = np.flatnonzero(doubtful)
+    if not len(marked):
+        return np.empty((0, 2), dtype=np.int64)
+    apart = np.flatnonzero(np.diff(marked) > 2 * _AROUND)
+    low, high = marked[np.concatenate(([0], apart + 1))], marked[np.concatenate((apart, [len(marked) - 1]))]
+    return np.stack(((low - _AROUND).clip(0), (high + 1 + _AROUND).clip(max=len(doubtful))), axis=1)
+
+
+def _again(x: Array, peaks: Index, places: Array, best: Array, doubtful: Mask, rate: float) -> Array:
+    """The places of a stretch of whole blocks (W,) with the doubtful ones, (C,), looked at a second time."""
+    summed = _summed_rises(x, rate)
+    by_rise = _steepest(summed, rate)
+    others = [_without_second_waves(summed, peaks, rate), by_rise, _without_second_waves(summed, by_rise, rate)]
+    places, best = _steadiest(x, summed, others, places, best, doubtful, rate)
+    places = _with_single(x, places, by_rise, doubtful, rate)
+    for first, last in _around(doubtful & _differ(places, by_rise, len(doubtful), rate)):
+        a, b = int(first * _BLOCK_S * rate), int(last * _BLOCK_S * rate)
+        slow = _tall(_without_slower(x[a:b], rate), rate)
+        others = [slow, _without_second_waves(summed[a:b], slow, rate)]
+        here = np.zeros(len(doubtful), dtype=bool)
+        here[first:last] = doubtful[first:last]
+        near = places[(places >= a) & (places < b)] - a
+        again, _ = _steadiest(x[a:b], summed[a:b], others, near, best[first:last], here[first:last], rate)
+        places = _merge(places, again + a, here, rate)
+    return places
+
+
+def _steadiest(
+    x: Array, summed: Array, others: list[Index], places: Array, best: Array, doubtful: Mask, rate: float
+) -> tuple[Array, Array]:
+    """The places, in doubtful blocks (C,) those of the other answer that is clearly steadier, and how steady they are.
+
+    `best` is how unsteady the places are, shape (C,).
+    """
+    centres = _BLOCK_S * np.arange(len(doubtful), dtype=np.float64) + 1.0
+    steep = _tops(summed)
+    for other in others:
+        again, _ = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
+        swap = doubtful & (again < _BETTER * best)
+        if swap.any():
+            places, best = _merge(places, placed(x, other, rate), swap, rate), np.where(swap, again, best)
+    return places, best
+
+
+def _tops(x: Array) -> Index:
+    """Indices of the local maxima."""
+    return np.flatnonzero((x[1:-1] > x[:-2]) & (x[1:-1] >= x[2:])) + 1
+
+
+def _apart(places: Array, others: Array, least: float) -> Mask:
+    """Which of the places lie `least` or further from every one of the others, both in order."""
+    if not len(others):
+        return np.ones(len(places), dtype=bool)
+    after = np.searchsorted(others, places)
+    left, right = others[(after - 1).clip(0)], others[after.clip(max=len(others) - 1)]
+    return np.asarray(np.minimum(np.abs(places - left), np.abs(right - places)) >= least)
+
+
+def _differ(places: Array, by_rise: Index, blocks: int, rate: float) -> Mask:
+    """Whether of the beats within 5 s of the middle of each block one in six is in only one of the answers, (C,)."""
+    rises = by_rise.astype(np.float64)
+    alone = np.concatenate((places[_apart(places, rises, 0.2 * rate)], rises[_apart(rises, places, 0.2 * rate)]))
+    low, high = (_BLOCK_S * np.arange(blocks) + 1.0 + side for side in (-_LOOK_S, _LOOK_S))
+    count, of = (np.searchsorted(at, high * rate) - np.searchsorted(at, low * rate) for at in (np.sort(alone), places))
+    return np.asarray(6 * count > of)
+
+
+def _with_single(x: Array, places: Array, by_rise: Index, doubtful: Mask, rate: float) -> Array:
+    """The places and those rises beside them that are alone: an early beat is small, but its pulse rises.
+
+    At most one in five beats within 5 s is added so; second waves would come with every beat.
+    """
+    extra = by_rise[_apart(by_rise.astype(np.float64), places, 0.27 * rate)]
+    block = (extra / (_BLOCK_S * rate)).astype(np.int64).clip(max=len(doubtful) - 1)
+    reach = _LOOK_S * rate
+
+    def around(of: Array) -> NDArray[np.int64]:
+        return np.searchsorted(of, extra + reach) - np.searchsorted(of, extra - reach)
+
+    extra = extra[doubtful[block] & (around(extra.astype(np.float64)) <= 0.2 * around(places))]
+    if not len(extra):
+        return places
+    before = places[(np.searchsorted(places, extra) - 1).clip(0)]
+    added = placed(x, np.unique(np.concatenate((np.rint(before).astype(np.int64), extra))), rate)
+    return np.sort(np.concatenate((places, added[_apart(added, places, 0.27 * rate)])))
 
 
 def _without_second_waves(summed: Array, peaks: Index, rate: float) -> Index:
@@ -112,7 +197,7 @@ def _summed_rises(x: Array, rate: float) -> Array:
 
 def unsteadiness(
     summed: Array, peaks: Index, steep: Index, rate: float, centres: Array, *, few: float = 0.0
-) -> tuple[Array, NDArray[np.bool_]]:
+) -> tuple[Array, Mask]:
     """How unlikely peaks are to be the beats within 5 s of each centre (s), and whether it is the peaks' fault, (C,).
 
     How much intervals change from beat to beat, 0.3 times how much rises do (as shares of their means), and half the
@@ -194,7 +279,7 @@ def _periods(x: Array, rate: float) -> tuple[Array, Array]:
     return np.asarray((starts + size / 2) * step, dtype=np.float64), np.asarray(steady, dtype=np.float64)
 
 
-def _merge(places: Array, other: Array, swap: NDArray[np.bool_], rate: float) -> Array:
+def _merge(places: Array, other: Array, swap: Mask, rate: float) -> Array:
     """The first places, in the blocks of 2 s marked by `swap` the others, in the order of time.
 
     At a seam both are asked a quarter of a second beyond it, so that a beat on it is not lost between them; of two
@@ -202,9 +287,9 @@ def _merge(places: Array, other: Array, swap: NDArray[np.bool_], rate: float) ->
     """
     reach = 0.25 * rate
 
-    def within(at: Array, wanted: NDArray[np.bool_]) -> Array:
+    def within(at: Array, wanted: Mask) -> Array:
         def of(moment: Array) -> NDArray[np.int64]:
-            return (moment / (2 * rate)).astype(np.int64).clip(0, len(wanted) - 1)
+            return (moment / (_BLOCK_S * rate)).astype(np.int64).clip(0, len(wanted) - 1)
 
         return np.asarray(at[wanted[of(at)] | wanted[of(at - reach)] | wanted[of(at + reach)]])
 
@@ -270,7 +355,8 @@ def _local_median(values: Array, width: int = 9) -> Array:
         return values
     width = min(width, len(values) - 1 + len(values) % 2)
     padded = np.pad(values, width // 2, mode="reflect")
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1))
+    around = np.lib.stride_tricks.sliding_window_view(padded, width)
+    return np.asarray(np.partition(around, width // 2, axis=1)[:, width // 2])
 
 
 def _refine(x: Array, peaks: Index) -> Array:

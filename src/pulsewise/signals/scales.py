@@ -11,6 +11,8 @@ the work signal has no baseline.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,7 +69,7 @@ def _narrowest(counts: Array) -> NDArray[np.int64]:
     return np.asarray(local.argmax(axis=0) + 1)
 
 
-def _scalogram(x: NDArray[np.float32], widest: int, hop: int) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+def _scalogram(x: NDArray[np.float32], widest: int, hop: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Peaks per scale and hop, shape (widest, hops), and the scale up to which each sample is a peak, shape (T,)."""
     length = len(x)
     blocks = -(-length // hop)
@@ -75,7 +77,7 @@ def _scalogram(x: NDArray[np.float32], widest: int, hop: int) -> tuple[NDArray[n
     peak = np.zeros(blocks * hop, dtype=bool)
     still = np.ones(length, dtype=bool)
     still[[0, -1]] = False
-    extent = np.zeros(length, dtype=np.int16)
+    extent = np.zeros(length, dtype=np.min_scalar_type(widest))
     for k in range(1, widest + 1):
         rises = x[k:] > x[:-k]
         here = peak[:length]
@@ -87,5 +89,5 @@ def _scalogram(x: NDArray[np.float32], widest: int, hop: int) -> tuple[NDArray[n
         counts[k - 1] = np.add.reduce(peak.view(np.uint8).reshape(blocks, hop), axis=1, dtype=np.uint8)
         here[:k], here[length - k :] = edge
         still &= here
-        extent += still
+        extent += still.view(np.uint8)
     return counts, extent
