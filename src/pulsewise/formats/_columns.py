@@ -11,6 +11,7 @@ from pulsewise.core.errors import UsageError
 from pulsewise.core.plugin import COLUMN_MEANINGS, ReadOptions
 from pulsewise.core.recording import KINDS, QUANTITIES
 from pulsewise.formats._channel import kind_of
+from pulsewise.formats._dialect import bare_unit
 
 ROLES = ("time", "signal", "reference", "person", "demographic", "private", "index", "text", "ignore")
 
@@ -105,7 +106,7 @@ def plan(headers: Sequence[str], unit_row: Sequence[str], options: ReadOptions) 
     """The role of every column, in file order; what the user says in `options.columns` stands above the names."""
     split = [split_unit(header) for header in headers]
     names = [name for name, _ in split]
-    stated = [unit or (unit_row[i].strip("()[]") if i < len(unit_row) else "") for i, (_, unit) in enumerate(split)]
+    stated = [unit or (bare_unit(unit_row[i]) if i < len(unit_row) else "") for i, (_, unit) in enumerate(split)]
     said = {key.strip(): value for key, value in options.columns.items()}
     unknown = set(said) - set(names) - {header.strip() for header in headers}
     if unknown:

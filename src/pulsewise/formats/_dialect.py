@@ -230,8 +230,18 @@ def _judge(rows: list[list[str]], separator: str, decimal: str, codec: str, quot
     )
 
 
+def bare_unit(cell: str) -> str:
+    """A unit without the brackets around it.
+
+    >>> bare_unit("(mV)"), bare_unit("[s]"), bare_unit("m/(s^2)")
+    ('mV', 's', 'm/(s^2)')
+    """
+    text = cell.strip()
+    return text[1:-1].strip() if text[:1] + text[-1:] in ("()", "[]") else text
+
+
 def _unit_cell(cell: str) -> bool:
-    inner = cell.strip("()[]")
+    inner = bare_unit(cell)
     return (bool(inner) and units.known(inner)) or cell.casefold() in ("hh:mm:ss.mmm", "no_units", "n/a", "unitless")
 
 

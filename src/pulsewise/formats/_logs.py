@@ -110,6 +110,59 @@ def utc(text: str) -> datetime | None:
         return None
 
 
-def finite(values: NDArray[Any]) -> int:
-    """How many values are numbers."""
-    return int(np.isfinite(values).sum())
+def by_number(
+    numbers: NDArray[np.float64] | None,
+    rows: int,
+    notes: list[Note],
+    *,
+    stamps: NDArray[np.float64] | None = None,
+    rate: float = 0.0,
+) -> NDArray[np.int64]:
+    """Where rows go by their own numbers: one after the other, apart where numbers are left out; shape (rows,).
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (rows,), optional
+        They count up by one step and begin again (at 16, 256, ...) or do not; where they do not count at all (a
+        constant column, one with holes), nothing is concluded.
+    stamps, rate : ndarray of shape (rows,), float
+        Seconds of a second clock and Hz, to see whether whole rounds of the numbers were lost.
+
+    Raises `too_large` where the rows would lie beyond the limits.
+
+    >>> by_number(np.array([14.0, 15.0, 0.0, 1.0, 4.0, 5.0]), 6, []).tolist()
+    [0, 1, 2, 3, 6, 7]
+    """
+    steps = np.ones(rows, dtype=np.int64)
+    steps[:1] = 0
+    if numbers is not None and rows > 1 and np.isfinite(numbers).all() and np.abs(numbers).max() < 2**40:
+        whole = numbers.astype(np.int64)
+        seen = np.diff(whole)
+        usual = int(np.median(seen))
+        around = int(whole.max()) + usual if (seen < 0).any() and usual > 0 else 0
+        if around & (around - 1) and whole.max() < 2**20:
+            near = 1 << around.bit_length()
+            around = near if around > 0.9 * near else around
+        seen = seen % around if around else seen
+        counts = usual > 0 and float(np.mean(seen == usual)) >= 0.5 and float(np.mean(seen == 0)) <= 0.01
+        if counts:
+            jump = np.maximum(np.round(seen / usual), 1).astype(np.int64)
+            if stamps is not None and around and rate > 0:
+                waited = np.nan_to_num(np.diff(stamps)) * rate * usual
+                rounds = np.round((waited - seen) / around)
+                jump += np.where((rounds >= 1) & (waited > 1.5 * around), rounds * around / usual, 0).astype(np.int64)
+            steps[1:] = jump
+            lost = jump - 1
+            if lost.any():
+                text = f"rows were lost in {int((lost > 0).sum())} places by their numbers; they are gaps"
+                notes.append(Note("gap", text, int(lost.sum())))
+    places = np.cumsum(steps)
+    limits.check_samples(int(places[-1]) + 1 if rows else 0)
+    return places
+
+
+def spread(values: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Values at their places, NaN between them, shape (last place + 1,)."""
+    out = np.full(int(places[-1]) + 1 if len(places) else 0, np.nan)
+    out[places] = values
+    return out

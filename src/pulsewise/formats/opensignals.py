@@ -25,7 +25,7 @@ from pulsewise.core.recording import Note, Recording, Signal
 from pulsewise.formats._channel import channel, kind_of, start_utc
 from pulsewise.formats._columns import Role
 from pulsewise.formats._dialect import Dialect
-from pulsewise.formats._logs import codec_of, lines_of, recording
+from pulsewise.formats._logs import by_number, codec_of, lines_of, recording, spread
 from pulsewise.formats._rows import Column, read_rows
 
 MARK = b"# OpenSignals Text File Format"
@@ -139,14 +139,15 @@ def _signals(
 ) -> list[Signal]:
     rate = limits.check_rate(options.rate if options.rate is not None else device.rate)
     source = "header" if options.rate is None else "option"
-    places, length = _places(columns.get("nSeq"), rows, notes)
+    counted = columns.get("nSeq")
+    numbers = None if counted is None or counted.values is None else np.asarray(counted.values)
+    places = by_number(numbers, rows, notes)
     out = []
     for name, (sensor, bits) in device.sensors.items():
         values = np.asarray(columns[name].values)
         if bad := columns[name].missing + columns[name].wrong:
             notes.append(Note("invalid_cell", f"cells of {name} that are no numbers became invalid samples", bad))
-        samples = np.full(length, np.nan)
-        samples[places] = values
+        samples = spread(values, places)
         label = f"{sensor} {name}" if sensor not in (name, "") else name
         kind = "ppg" if _PPG.search(sensor) else kind_of(sensor)
         samples, unit = _physical(samples, kind, device, bits, notes)
@@ -169,28 +170,3 @@ def _physical(
     text = f"counts of {bits} bits became mV by the sensor's data sheet: supply {supply:g} V, gain {gain:g}"
     notes.append(Note("transfer_function", text))
     return (counts / 2.0**bits - 0.5) * supply / gain * 1000.0, "mV"
-
-
-def _places(column: Column | None, rows: int, notes: list[Note]) -> tuple[NDArray[np.int64], int]:
-    """Where the rows go: one after the other, apart where their numbers say that rows were lost.
-
-    Numbers count to 15 (BITalino) or to a larger power of two and begin again; where they do not count (a constant
-    column), nothing is concluded. Whole rounds that were lost cannot be seen in four bits.
-    """
-    steps = np.ones(rows, dtype=np.int64)
-    steps[:1] = 0
-    if column is not None and column.values is not None and np.isfinite(column.values).all() and rows > 1:
-        numbers = column.values.astype(np.int64)
-        top = int(numbers.max())
-        # larger numbers than a byte count on; a start over is a step back
-        around = 1 << max(top, 1).bit_length() if (np.diff(numbers) < 0).any() else 0
-        seen = np.diff(numbers) % around if around else np.diff(numbers)
-        lost = np.where(seen > 1, seen - 1, 0)
-        if float(np.mean(seen == 1)) >= 0.5 and not (seen == 0).mean() > 0.01:
-            steps[1:] += lost
-            if lost.any():
-                text = f"rows were lost in {int((lost > 0).sum())} places by their numbers; they are gaps"
-                notes.append(Note("gap", text, int(lost.sum())))
-    places = np.cumsum(steps)
-    limits.check_samples(int(places[-1]) + 1)
-    return places, int(places[-1]) + 1
