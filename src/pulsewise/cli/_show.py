@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pulsewise.judge.result import Number, QuantityResult, Result
 
 GATES = ("skill", "skill_low")
-"""What --fail-under can be asked for: the smallest skill over every deciding no-skill predictor and quantity, and the
-lower end of its interval."""
+"""What --fail-under can be asked for: the lower end of the interval of the skill, the smallest over every deciding
+no-skill predictor and quantity. Both names mean this."""
 
 
 def verdict(result: Result) -> None:
@@ -102,16 +102,18 @@ def gate(text: str) -> tuple[str, float]:
 
 def check_gates(result: Result, gates: Sequence[tuple[str, float]]) -> None:
     """Raise `gate` where a figure is below its bound, or cannot be computed."""
+    from pulsewise.judge.number import REASONS
+
     for name, bound in gates:
         deciding = [c.skill for part in result.quantities for c in part.controls if c.decisive]
-        values = [skill.low if name == "skill_low" else skill.value for skill in deciding]
-        known = [value for value in values if value is not None]
+        known = [skill.low for skill in deciding if skill.low is not None]
         if not known:
-            raise GateError("gate", f"{name} cannot be computed", where="--fail-under")
+            reasons = sorted({REASONS[skill.reason] for skill in deciding if skill.reason})
+            why = f": {'; '.join(reasons)}" if reasons else ": there is no predictor without skill on these rows"
+            raise GateError("gate", f"the {name} has no lower bound{why}", where="--fail-under")
         if min(known) < bound:
-            raise GateError(
-                "gate", f"{name} is {min(known):.3f}, at least {bound:g} was asked for", where="--fail-under"
-            )
+            what = f"the lower bound of the skill is {min(known):.3f}, at least {bound:g} was asked for"
+            raise GateError("gate", what, where="--fail-under")
 
 
 @contextmanager

@@ -25,6 +25,8 @@ REASONS: dict[str, str] = {
     "untrained": "the model was never trained",
     "unavailable": "this quantity is not measured from such a signal",
     "no_interval": "too few people to state an interval",
+    "no_number": "the table holds no number",
+    "impossible_value": "the number is beyond what is possible",
 }
 """Why there is no number: stable codes and what they mean."""
 

@@ -18,6 +18,7 @@ Examples
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from pulsewise.formats._columns import Role
 from pulsewise.formats._dialect import Dialect, probe, split
 from pulsewise.formats._own import HEAD_BYTES, chosen, from_table, invalid_values, padded, to_table
 from pulsewise.formats._roles import roles_of
-from pulsewise.formats._rows import CHUNK_ROWS, bounded_lines, read_rows
+from pulsewise.formats._rows import CHUNK_ROWS, Table, bounded_lines, read_rows
 
 SUFFIX = ".csv"
 MARK = b"# pulsewise "
@@ -113,6 +114,25 @@ def read(path: Path, options: ReadOptions | None = None, *, fast: bool | None = 
     return assemble(
         table, options, stem=path.stem, form="csv", why=why, decimal=dialect.decimal, stated=_stated_rate(dialect)
     )
+
+
+def columns(path: Path, dialect: Dialect, forms: Sequence[str], *, date_format: str | None = None) -> Table:
+    """The columns of a text table as they stand, without taking them for signals.
+
+    Parameters
+    ----------
+    dialect : Dialect
+        From `dialect_of`.
+    forms : sequence of str
+        For each column `number` (float64, NaN where there is none; dates where its first cells are dates), `text`
+        (codes and words) or `ignore`.
+
+    Raises what `read` raises of rows.
+    """
+    roles = {"number": "time", "text": "text", "ignore": "ignore"}
+    names = dialect.names or ("",) * dialect.width
+    wanted = [Role(name, roles[form]) for name, form in zip(names, forms, strict=True)]
+    return read_rows(path, dialect, wanted, date_format=date_format)
 
 
 def write(recording: Recording, path: Path) -> tuple[Note, ...]:

@@ -24,7 +24,7 @@ from pulsewise.judge import gallery
 from pulsewise.judge.flow import flow_of, split_of
 from pulsewise.judge.predictions import fold_rows
 from pulsewise.judge.predictions import together as rows_together
-from pulsewise.judge.result import STAMPS, FlowStep, Result, SplitSummary, Training
+from pulsewise.judge.result import STAMPS, FlowStep, QuantityResult, Result, SplitSummary, Training
 from pulsewise.judge.rows import columns_of
 from pulsewise.judge.score import About, Settings, judge_quantity
 from pulsewise.judge.verdict import together
@@ -199,6 +199,7 @@ def judge_rows(
     training: Sequence[Training] = (),
     provenance: Mapping[str, Any] | None = None,
     about: Mapping[str, About] | None = None,
+    notes: Sequence[str] = (),
 ) -> Result:
     """Judge anyone's pairs: the one way from rows to figures, whoever made them.
 
@@ -213,7 +214,7 @@ def judge_rows(
         For the head of the report.
     stamps : sequence of str
         Keys of `result.STAMPS`.
-    flow, split, training, provenance
+    flow, split, training, provenance, notes
         Carried into the result as they are.
     about : mapping of str to About, optional
         What is said of no-skill predictors beyond `score.CONTROLS`.
@@ -233,14 +234,18 @@ def judge_rows(
     columns["quantity"] = np.where(columns["quantity"] == "", task.targets[0].quantity, columns["quantity"])
     parts = []
     for target in task.targets:
-        mine = columns["quantity"] == target.quantity
-        part = {key: column[mine] for key, column in columns.items()}
-        parts.append(judge_quantity(part, target.quantity, target.unit, settings, stamps=stamps, about=about))
+        for estimator in np.unique(columns["estimator"]).tolist() or [""]:
+            mine = (columns["quantity"] == target.quantity) & (columns["estimator"] == estimator)
+            part = {key: column[mine] for key, column in columns.items()}
+            judged = judge_quantity(
+                part, target.quantity, target.unit, settings, stamps=stamps, about=about, checked=split is not None
+            )
+            parts.append(_named(judged, estimator) if estimator else judged)
     return Result(
         name=name,
         task=task.name,
         model=model,
-        verdict=together([(part.title, part.verdict) for part in parts], stamps),
+        verdict=together([(part.title, part.verdict) for part in parts], stamps, checked=split is not None),
         level=settings.level,
         resamples=settings.resamples,
         seed=settings.seed,
@@ -250,4 +255,10 @@ def judge_rows(
         split=split,
         training=tuple(training),
         provenance=dict(provenance or {}),
+        notes=tuple(notes),
     )
+
+
+def _named(part: QuantityResult, estimator: str) -> QuantityResult:
+    """A part whose title says by whom it is."""
+    return dataclasses.replace(part, estimator=estimator, title=f"{part.title} by {estimator}")

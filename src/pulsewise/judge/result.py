@@ -184,7 +184,7 @@ class Example:
 
 @dataclass(frozen=True)
 class QuantityResult:
-    """Everything said of one quantity."""
+    """Everything said of one quantity, by one estimator where the table holds several (else `estimator` is empty)."""
 
     quantity: str
     title: str
@@ -199,6 +199,12 @@ class QuantityResult:
     abstention: Abstention
     examples: tuple[Example, ...] = ()
     standards: Standards = field(default_factory=Standards)
+    estimator: str = ""
+
+    @property
+    def key(self) -> str:
+        """The quantity, with the number of the estimator where there are several: what tells the parts apart."""
+        return f"{self.quantity} of {self.estimator}" if self.estimator else self.quantity
 
     def view(self, name: str) -> Scores:
         """The scores of one view: `readings`, `windows` or `accepted`."""
@@ -261,6 +267,8 @@ class Result:
         Keys of `STAMPS` that hold; they travel to everything made from this.
     provenance : dict
         Plain values: recipe, seed, versions, fingerprints, command.
+    notes : tuple of str
+        What was guessed about the table of pairs, or has to be known of it.
     """
 
     name: str
@@ -277,6 +285,7 @@ class Result:
     training: tuple[Training, ...] = ()
     template: Template | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def quantity(self, name: str) -> QuantityResult:

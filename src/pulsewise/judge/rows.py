@@ -17,7 +17,7 @@ from pulsewise.core.errors import InputError
 Columns = dict[str, NDArray[np.generic]]
 """Columns of equal length by name."""
 
-TEXT = ("quantity", "person", "session", "record", "reading", "reasons", "sex", "device", "site")
+TEXT = ("quantity", "person", "session", "record", "reading", "reasons", "sex", "device", "site", "estimator")
 NUMBERS = (
     "start",
     "reference",
@@ -31,7 +31,7 @@ NUMBERS = (
     "time",
     "calibration",
 )
-COUNTS = ("window", "fold")
+COUNTS = ("window", "fold", "row")
 FLAGS = ("abstained",)
 
 REQUIRED = ("reference", "estimate")
@@ -39,8 +39,9 @@ REQUIRED = ("reference", "estimate")
 `session`, `record`, `reading` (rows of one reading share it), `start` (s), `low` and `high` (interval),
 `quality` (0 to 1), `abstained` and `reasons` (codes joined by `;`), `label_age` (s), `time` (s, on one clock
 per person), `calibration` (the reading the estimate was calibrated with), `window` (row of the store), `fold`,
-`age`, `sex`, `hour`, `device`, `site`, `condition_<name>`, and one `control_<name>` per
-no-skill predictor. An abstained row may still carry the estimate the model would have given."""
+`row` (of the table of pairs), `age`, `sex`, `hour`, `device`, `site`, `estimator` (each is judged by itself),
+`condition_<name>`, and one `control_<name>` per no-skill predictor. `reading` may be numbers. An abstained row may
+still carry the estimate the model would have given."""
 
 
 def columns_of(rows: pa.Table) -> Columns:
@@ -62,8 +63,12 @@ def columns_of(rows: pa.Table) -> Columns:
             result[name] = column.fill_null(-1).to_numpy().astype(np.int64)
         elif name in FLAGS:
             result[name] = np.asarray(column.fill_null(False).to_numpy(), dtype=bool)
+        elif name not in TEXT and pa.types.is_floating(column.type):
+            result[name] = _numbers(name, column)
+        elif name == "reading" and pa.types.is_integer(column.type):
+            result[name] = column.to_numpy().astype(np.int64)
         else:
-            result[name] = np.array([_text(value) for value in column.to_pylist()], dtype=str)
+            result[name] = _words(column)
     n = rows.num_rows
     for name in TEXT:
         result.setdefault(name, np.full(n, "", dtype="U1"))
@@ -83,8 +88,18 @@ def _numbers(name: str, column: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _words(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    """A column as text, "" where nothing is."""
+    if not (pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)):
+        return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=str)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries()
+    if not column.num_chunks:
+        return np.zeros(0, dtype="U1")
+    words = np.array([*column.chunk(0).dictionary.to_pylist(), ""], dtype=str)
+    codes = np.concatenate([np.asarray(part.indices.fill_null(len(words) - 1)) for part in column.chunks])
+    return np.asarray(words[codes])
 
 
 def reading_codes(columns: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int64]:
@@ -99,9 +114,10 @@ def reading_codes(columns: Mapping[str, NDArray[np.generic]]) -> NDArray[np.int6
       ages, they follow each other and are equal.
     """
     person, record, session, given = (
-        np.unique(columns[name].astype(str), return_inverse=True)[1]
-        for name in ("person", "record", "session", "reading")
+        np.unique(columns[name], return_inverse=True)[1] for name in ("person", "record", "session", "reading")
     )
+    if columns["reading"].dtype.kind == "i":
+        return _pairs(person, given)
     sat = columns["session"].astype(str) != ""
     reference = np.asarray(columns["reference"], dtype=np.float64)
     value = np.unique(reference, return_inverse=True)[1]

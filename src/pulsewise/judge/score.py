@@ -102,11 +102,12 @@ def judge_quantity(
     *,
     stamps: Sequence[str] = (),
     about: Mapping[str, About] | None = None,
+    checked: bool = True,
 ) -> QuantityResult:
     """Everything said of one quantity, from its rows (`rows.columns_of`, one per window).
 
     `about` says what `CONTROLS` does not: unknown predictors (by default they are taken to need a reading, and
-    decide nothing) and why a known one has no column.
+    decide nothing) and why a known one has no column. `checked`: see `verdict.decide`.
     """
     codes = reading_codes(columns)
     finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
@@ -141,7 +142,7 @@ def judge_quantity(
         quantity=quantity,
         title=title,
         unit=unit,
-        verdict=decide(title, unit, scores[0], controls, stamps=stamps, level=settings.level),
+        verdict=decide(title, unit, scores[0], controls, stamps=stamps, level=settings.level, checked=checked),
         scores=scores,
         controls=controls,
         agreement=_agreement(tally),

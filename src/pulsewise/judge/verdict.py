@@ -21,6 +21,7 @@ best case such a model explains 1 % of the variance."""
 
 HEADLINES: dict[str, str] = {
     "skill": "The model shows skill for {title} on people it never saw",
+    "skill_unchecked": "The estimates show skill for {title}, if these people were new to their maker",
     "skill_simulated": "The model shows skill for {title} on simulated people it never saw",
     "known_people": "The model shows skill for {title}, but only on people it was trained on",
     "no_evidence": "No evidence of skill for {title} over {best}",
@@ -36,7 +37,14 @@ HEADLINES: dict[str, str] = {
 
 
 def decide(
-    title: str, unit: str, scores: Scores, controls: Sequence[ControlScore], *, stamps: Sequence[str] = (), level: float
+    title: str,
+    unit: str,
+    scores: Scores,
+    controls: Sequence[ControlScore],
+    *,
+    stamps: Sequence[str] = (),
+    level: float,
+    checked: bool = True,
 ) -> Verdict:
     """The verdict on one quantity.
 
@@ -56,16 +64,21 @@ def decide(
         `leaky-random`, `by-day` and `by-time` forbid any claim; `synthetic` is said.
     level : float
         Of the intervals.
+    checked : bool
+        Whether it is known that the people were not in training; a table of pairs does not tell, and the words say so.
     """
     decisive = [c for c in controls if c.decisive and c.skill.value is not None]
     best = min(decisive, key=_error, default=None)
     code = _code(scores, decisive, best, set(stamps))
     against = best.title if best else ""
-    facts = _facts(unit, scores, best, stamps, level) if best else "There is no no-skill predictor on these rows."
+    facts = (
+        _facts(unit, scores, best, stamps, level, checked) if best else "There is no no-skill predictor on these rows."
+    )
     reason = scores.numbers["mae"].reason
     if code == "no_estimates":
         facts = REASONS[reason][:1].upper() + REASONS[reason][1:] + "."
-    return Verdict(code, code == "skill", _headline(code, title, against, stamps), facts, against)
+    words = "skill_unchecked" if code == "skill" and not checked else code
+    return Verdict(code, code == "skill", _headline(words, title, against, stamps), facts, against)
 
 
 def _code(scores: Scores, decisive: Sequence[ControlScore], best: ControlScore | None, stamps: set[str]) -> str:
@@ -73,10 +86,10 @@ def _code(scores: Scores, decisive: Sequence[ControlScore], best: ControlScore |
         return "no_estimates"
     if "leaky-random" in stamps:
         return "leaky"
-    if best is None:
-        return "no_controls"
     if not scores.people:
         return "people_unknown"
+    if best is None:
+        return "no_controls"
     if scores.people < FEWEST_PEOPLE:
         return "too_few_people"
     if collapsed(scores):
@@ -101,10 +114,10 @@ def _error(control: ControlScore) -> float:
     return control.mae.value if control.mae.value is not None else float("inf")
 
 
-def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str], level: float) -> str:
+def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str], level: float, checked: bool) -> str:
     mae, skill = scores.numbers["mae"], best.skill
-    seen = "it was also trained on" if {"leaky-random", *KNOWN} & set(stamps) else "it never saw"
-    who = f"{_people(scores.people)} {seen}" if scores.people else "unknown people"
+    seen = " it was also trained on" if {"leaky-random", *KNOWN} & set(stamps) else " it never saw" if checked else ""
+    who = f"{_people(scores.people)}{seen}" if scores.people else "unknown people"
     text = f"Mean absolute error {_number(mae.value)} {unit} over {scores.n} readings of {who}; {best.title} scores "
     text += f"{_number(best.mae.value)} {unit}. Skill {_percent(skill.value)}"
     if skill.low is not None and skill.high is not None:
@@ -122,7 +135,7 @@ def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str],
     return text
 
 
-def together(parts: Sequence[tuple[str, Verdict]], stamps: Sequence[str] = ()) -> Verdict:
+def together(parts: Sequence[tuple[str, Verdict]], stamps: Sequence[str] = (), *, checked: bool = True) -> Verdict:
     """One verdict for several quantities, given as (title, verdict): a claim only where each makes it."""
     if len(parts) == 1:
         return parts[0][1]
@@ -133,7 +146,8 @@ def together(parts: Sequence[tuple[str, Verdict]], stamps: Sequence[str] = ()) -
     if len(codes) > 1:
         return Verdict("mixed", False, ". ".join(v.headline for _, v in parts), " ".join(sentences), best)
     code = codes.pop()
-    headline = _headline(code, joined([title for title, _ in parts]), best, stamps)
+    unchecked = code == "skill" and not checked
+    headline = _headline("skill_unchecked" if unchecked else code, joined([t for t, _ in parts]), best, stamps)
     return Verdict(code, all(verdict.claim for _, verdict in parts), headline, " ".join(sentences), best)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -99,8 +100,11 @@ def render(result: Result, rows: pa.Table) -> str:
     quantity = np.where(columns["quantity"] == "", first, columns["quantity"])
     pictures = {}
     for part in result.quantities:
-        mine = {name: column[quantity == part.quantity] for name, column in columns.items()}
-        pictures[part.quantity] = draw(part, mine, mark(result))
+        ours = quantity == part.quantity
+        if part.estimator:
+            ours &= columns["estimator"] == part.estimator
+        mine = {name: column[ours] for name, column in columns.items()}
+        pictures[part.key] = draw(part, mine, mark(result))
     training = Markup(plots.training(result.training, "training", mark(result))) if result.training else ""  # noqa: S704  # our own SVG, its texts escaped by the writer
     text: str = (
         _environment()
@@ -140,20 +144,21 @@ def mark(result: Result) -> str:
 def draw(part: QuantityResult, columns: Columns, mark: str = "") -> dict[str, Markup]:
     """The pictures of one quantity as `<svg>` elements, by name; empty text where there is nothing to draw."""
     finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
+    anchor = re.sub(r"\W+", "-", part.key)
     readings = per_reading(columns, reading_codes(columns), finite)
     reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
-    drawn = {"skill": plots.skill(part, f"{part.quantity}-skill", mark) if part.controls and len(reference) else ""}
+    drawn = {"skill": plots.skill(part, f"{anchor}-skill", mark) if part.controls and len(reference) else ""}
     drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = ""
     if len(reference):
-        drawn["scatter"] = plots.scatter(part, reference, estimate, f"{part.quantity}-scatter", mark)
-        drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{part.quantity}-ba", mark)
+        drawn["scatter"] = plots.scatter(part, reference, estimate, f"{anchor}-scatter", mark)
+        drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{anchor}-ba", mark)
     if part.persons:
-        drawn["people"] = plots.people(part, f"{part.quantity}-people", mark)
+        drawn["people"] = plots.people(part, f"{anchor}-people", mark)
     if part.abstention.curve:
-        drawn["risk"] = plots.risk(part, f"{part.quantity}-risk", mark)
+        drawn["risk"] = plots.risk(part, f"{anchor}-risk", mark)
     for group in ("worst", "median", "best"):
         shown = [e for e in part.examples if e.group == group]
-        drawn[group] = plots.examples(part, shown, f"{part.quantity}-{group}", mark) if shown else ""
+        drawn[group] = plots.examples(part, shown, f"{anchor}-{group}", mark) if shown else ""
     return {name: Markup(picture) for name, picture in drawn.items()}  # noqa: S704  # our own SVG, its texts escaped by the writer
 
 

@@ -1,0 +1,119 @@
+"""Judge a table of pairs from any device or model, beside predictors without skill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pulsewise.cli._options import DateFormat, Json, Overwrite, Unit
+
+PANEL = "Use"
+
+
+def compare(
+    table: Annotated[Path, typer.Argument(help="CSV or Parquet with a reference and an estimate per row.")],
+    quantity: Annotated[str, typer.Option("--quantity", help="glucose, sbp, dbp, heart_rate, af, …")],
+    reference: Annotated[str, typer.Option("--reference", metavar="COLUMN", help="Column of the references.")] = "",
+    estimate: Annotated[str, typer.Option("--estimate", metavar="COLUMN", help="Column of the estimates.")] = "",
+    subject: Annotated[str, typer.Option("--subject", metavar="COLUMN", help="Column that says who is who.")] = "",
+    time: Annotated[str, typer.Option("--time", metavar="COLUMN", help="Column of seconds or dates.")] = "",
+    calibration: Annotated[
+        str, typer.Option("--calibration", metavar="COLUMN", help="Reading of the person the estimate was given.")
+    ] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=ROLE", help="What a column is: age, sex, estimator, …; repeatable."),
+    ] = None,
+    unit: Unit = None,
+    date_format: DateFormat = None,
+    train: Annotated[
+        Path | None, typer.Option("--train", metavar="TABLE", help="Fit the predictors without skill on this table.")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", metavar="FILE", help="Write each pair with its error and zones as CSV.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the report [reports/TABLE-QUANTITY].")
+    ] = None,
+    resamples: Annotated[int, typer.Option("--resamples", min=0, help="Resamples of people for intervals.")] = 2000,
+    level: Annotated[float, typer.Option("--level", min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option("--seed", help="Of the resamples.")] = 0,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option("--fail-under", metavar="skill=X", help="Exit 5 where the lower bound of the skill is below X."),
+    ] = None,
+    keep_ids: Annotated[bool, typer.Option("--keep-ids", help="Show the people's names of the table.")] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Judge pairs of reference and estimate: accuracy, agreement, skill beside predictors without any, subgroups.
+
+    Column names are guessed (reference, estimate, subject, time, age, …) or given. Writes report.html, result.json
+    and figures.csv; needs no model and no torch.
+
+    Example: pulsewise compare pairs.csv --quantity sbp --subject patient --fail-under skill=0.05
+    """
+    from pulsewise.cli import _output, _show
+    from pulsewise.cli._provenance import command, commit
+    from pulsewise.judge.compare import compare as judge
+    from pulsewise.judge.pairs import read_pairs
+    from pulsewise.judge.score import Settings
+
+    gates = [_show.gate(text) for text in fail_under or ()]
+    named = {"reference": reference, "estimate": estimate, "person": subject, "time": time, "calibration": calibration}
+    given = {role: name for role, name in named.items() if name} | roles(column or ())
+    folder = out or Path("reports") / f"{table.stem}-{quantity}"
+    files = targets(folder, rows, overwrite=overwrite)
+    pairs = read_pairs(table, quantity, given=given, unit=unit or "", date_format=date_format)
+    settings = Settings(level=level, resamples=resamples, seed=seed, keep_ids=keep_ids)
+    told = {"command": command(), "commit": commit()}
+    result, judged = judge(pairs, train=train, settings=settings, provenance=told)
+    write(result, judged, files, keep_ids=keep_ids)
+    names = {name: path.as_posix() for name, path in files.items()}
+    if json:
+        _output.emit("compare", {"files": names, "result": result.to_dict()})
+    else:
+        _show.verdict(result)
+        _output.facts(names)
+    _show.check_gates(result, gates)
+
+
+def roles(texts: Any) -> dict[str, str]:
+    """`NAME=ROLE` as role to name; `usage` where it is not of that form."""
+    from pulsewise.core.errors import UsageError
+
+    found = {}
+    for text in texts:
+        name, _, role = text.rpartition("=")
+        if not name:
+            raise UsageError("usage", f"--column wants NAME=ROLE, {text[:60]!r} came", fix="e.g. --column Alter=age")
+        found["person" if role == "subject" else role] = name
+    return found
+
+
+def targets(folder: Path, rows: Path | None, *, overwrite: bool) -> dict[str, Path]:
+    """The files to write; `output_exists` before anything is computed where one is there and must stay."""
+    from pulsewise.core.errors import UsageError
+
+    files = {"report": folder / "report.html", "result": folder / "result.json", "figures": folder / "figures.csv"}
+    files |= {"rows": rows} if rows is not None else {}
+    for path in files.values():
+        if path.exists() and not overwrite:
+            raise UsageError("output_exists", f"{path.name} is there already", fix="give --overwrite or another --out")
+    return files
+
+
+def write(result: Any, judged: Any, files: dict[str, Path], *, keep_ids: bool) -> None:
+    """Report, result and figures, and the pairs where they are wanted."""
+    from pulsewise.core.disk import write_atomic
+    from pulsewise.show.figures import figures_csv
+    from pulsewise.show.pairs import pairs_csv
+    from pulsewise.show.report import render
+
+    if "rows" in files:
+        write_atomic(files["rows"], lambda path: pairs_csv(result, judged, path, keep_ids=keep_ids))
+    write_atomic(files["report"], render(result, judged))
+    write_atomic(files["figures"], figures_csv(result))
+    result.save(files["result"])
