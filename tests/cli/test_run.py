@@ -43,7 +43,7 @@ name = "constant"
 resamples = 100
 """
 
-FILES = ["bundle", "duplicates.json", "folds", "predictions.parquet", "recipe.toml", "report.html", "result.json"]
+FILES = ["audit.json", "bundle", "folds", "predictions.parquet", "recipe.toml", "report.html", "result.json"]
 FILES += ["run.json", "split.json", "store"]
 
 

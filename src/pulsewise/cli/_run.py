@@ -6,7 +6,7 @@
     run.json               versions, commit, seed, and for each stage its key, when it ended and how long it took
     store/                 windows and labels
     split.json             who is in training, validation and test
-    duplicates.json        waveforms that occur twice
+    audit.json             leaks looked for in the store and the split
     folds/0/ …             training of each fold: bundle, resume files, logs
     bundle/                the bundle of the first fold
     predictions.parquet    one row per test window and quantity, with what every no-skill predictor says

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pulsewise.cli._run import Run
 
 
+AUDIT = "audit.json"
+
+
 @dataclass(frozen=True)
 class Stage:
     """`work` does it and says what came of it; `key` fingerprints its inputs; `outputs` must be there afterwards."""
@@ -57,18 +60,19 @@ def store(run: Run) -> str:
 
 
 def split(run: Run) -> str:
-    """Who is in training, validation and test; refuses leaks."""
+    """Who is in training, validation and test, and the audit of it; refuses leaks."""
     import numpy as np
 
     from pulsewise.data import split as splitting
-    from pulsewise.data.duplicates import duplicates, refuse
+    from pulsewise.judge.audit import audit
+    from pulsewise.judge.finding import refuse
 
     windows = run.store()
     made = splitting.make(windows.columns(), run.recipe.split, length_s=windows.window_s)
     splitting.check(made, windows.columns(), length_s=windows.window_s)
-    copies = duplicates(windows, made)
-    refuse(copies, made)
-    write_json(run.folder / "duplicates.json", copies.to_dict())
+    found = audit(windows, made, seed=run.recipe.seed)
+    refuse(found, leaky=made.leaky)
+    write_json(run.folder / AUDIT, found.to_dict())
     write_json(run.folder / "split.json", made.to_dict())
     people = windows.column("person")
     first = made.folds[0]
@@ -76,8 +80,9 @@ def split(run: Run) -> str:
     text = "{} people to train, {} to validate, {} to test".format(*counts)
     if len(made.folds) > 1:
         text += f", in {len(made.folds)} folds so that all are tested"
-    if copies.identical:
-        text += f"; {copies.identical} pairs of recordings share a waveform"
+    for finding in found.findings:
+        if finding.severity != "note" and finding.check != "sides":
+            text += f"; {finding.came}"
     return f"{made.name}: {text}" + (f". {made.stamp}" if made.stamp else "")
 
 
@@ -111,12 +116,14 @@ def evaluate(run: Run) -> str:
     import pyarrow.parquet as pq
 
     from pulsewise.judge.evaluate import evaluate as judge
+    from pulsewise.judge.finding import from_json
     from pulsewise.learn.bundle import Bundle
 
     bundles = [Bundle.load(folder) for folder in run.bundle_folders()]
     told = {"command": command(), "commit": commit()}
-    folders = run.fold_folders()
-    result, rows = judge(bundles, run.store(), run.split(), run.recipe, folders=folders, provenance=told)
+    folders, made = run.fold_folders(), run.folder / AUDIT
+    audit = from_json(made.read_text(encoding="utf-8")) if made.is_file() else None
+    result, rows = judge(bundles, run.store(), run.split(), run.recipe, folders=folders, provenance=told, audit=audit)
     write_atomic(run.folder / "predictions.parquet", lambda path: pq.write_table(rows, path))
     result.save(run.folder / "result.json")
     return result.verdict.headline

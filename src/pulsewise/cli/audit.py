@@ -51,6 +51,9 @@ def _audited(what: Path, store: Path | None, split: Path | None) -> Audit:
     from pulsewise.data.split import from_dict
     from pulsewise.data.store import HEADER, Store
     from pulsewise.judge.audit import audit as look
+    from pulsewise.judge.audit import with_bundles
+    from pulsewise.judge.audit_bundle import of_bundles
+    from pulsewise.learn.bundle import Bundle
 
     if not what.exists():
         raise InputError("not_found", f"no file or folder {what.name!r}", fix="name a store, a split or a run")
@@ -60,7 +63,13 @@ def _audited(what: Path, store: Path | None, split: Path | None) -> Audit:
         store, split = store or what.parent / "store", what
     else:
         store = what
-    return look(Store(store), from_dict(read_json(split)) if split else None)
+    opened = Store(store)
+    made = from_dict(read_json(split)) if split else None
+    found = look(opened, made)
+    bundles = [what / "folds" / str(k) / "bundle" for k in range(len(made.folds))] if made and what.is_dir() else []
+    if made is None or not bundles or not all((folder / "bundle.json").is_file() for folder in bundles):
+        return found
+    return with_bundles(found, *of_bundles([Bundle.load(folder) for folder in bundles], opened, made))
 
 
 def show(made: Audit) -> None:

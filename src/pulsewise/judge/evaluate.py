@@ -14,13 +14,16 @@ import pyarrow as pa
 
 import pulsewise
 from pulsewise.core import config
-from pulsewise.core.errors import GateError, InputError, UsageError
+from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.plugin import Task
 from pulsewise.data import split as splitting
-from pulsewise.data.duplicates import duplicates, refuse
 from pulsewise.data.split import Split
 from pulsewise.data.store import Store
 from pulsewise.judge import gallery
+from pulsewise.judge.audit import audit as look
+from pulsewise.judge.audit import fits, with_bundles
+from pulsewise.judge.audit_bundle import of_bundles
+from pulsewise.judge.finding import Audit, refuse
 from pulsewise.judge.flow import flow_of, split_of
 from pulsewise.judge.predictions import fold_rows
 from pulsewise.judge.predictions import together as rows_together
@@ -29,7 +32,6 @@ from pulsewise.judge.rows import columns_of
 from pulsewise.judge.score import About, Settings, judge_quantity
 from pulsewise.judge.verdict import together
 from pulsewise.learn.bundle import Bundle
-from pulsewise.learn.problem import rows_fingerprint
 from pulsewise.learn.recipe import Recipe
 
 LIBRARIES = ("numpy", "scipy", "pyarrow", "torch", "scikit-learn")
@@ -44,6 +46,7 @@ def evaluate(
     folders: Sequence[Path] = (),
     provenance: Mapping[str, Any] | None = None,
     keep_ids: bool = False,
+    audit: Audit | None = None,
 ) -> tuple[Result, pa.Table]:
     """Judge bundles on the test people of each fold, beside no-skill predictors on the same readings.
 
@@ -62,6 +65,8 @@ def evaluate(
         More plain values for the result: the command, the commit.
     keep_ids : bool
         Show pseudonyms instead of running numbers; the rows have them in any case.
+    audit : Audit, optional
+        Of this store and split (`judge.audit`), so that it is not made again; made here where it is of others.
 
     Returns
     -------
@@ -81,10 +86,10 @@ def evaluate(
     if len(bundles) != len(split.folds):
         raise UsageError("usage", f"{len(split.folds)} folds need a bundle each, {len(bundles)} came")
     splitting.check(split, store.columns(), length_s=store.window_s)
-    copies = duplicates(store, split)
-    refuse(copies, split)
+    made = audit if audit is not None and fits(audit, store, split) else look(store, split, seed=recipe.seed)
+    made = with_bundles(made, *of_bundles(bundles, store, split))
+    refuse(made, leaky=split.leaky)
     task, about = bundles[0].task, bundles[0].info()
-    foreign = _check_bundles(bundles, store, split)
     pairs = zip(bundles, split.folds, strict=True)
     rows, notes = rows_together([fold_rows(b, store, fold, k) for k, (b, fold) in enumerate(pairs)])
     settings = Settings(
@@ -102,29 +107,13 @@ def evaluate(
         model=f"{about['model']} ({about['parameters']:,} parameter{'s' if about['parameters'] != 1 else ''})",
         stamps=stamps_of(bundles, store, split),
         flow=flow_of(store, task.quantities),
-        split=split_of(store, split, copies, foreign),
+        split=split_of(store, split, made),
+        audit=made,
         training=histories(folders, task),
         provenance={**_origin(bundles, store, split, recipe), **(provenance or {})},
         about=notes,
     )
     return _with_pictures(result, rows, store, split, keep_ids), rows
-
-
-def _check_bundles(bundles: Sequence[Bundle], store: Store, split: Split) -> bool:
-    """Whether any bundle was trained on another store; refuses one that was trained on other rows of this one."""
-    foreign = False
-    for number, (bundle, fold) in enumerate(zip(bundles, split.folds, strict=True)):
-        made = bundle.facts.training
-        if made.data != store.fingerprint:
-            foreign = True
-        elif made.rows != rows_fingerprint(store, fold, bundle.task):
-            raise GateError(
-                "leakage_detected",
-                "the bundle was trained on other rows than those of its fold: it may have seen the test people",
-                where=f"fold {number}",
-                fix="give the bundles in the order of the folds, or train again",
-            )
-    return foreign
 
 
 def histories(folders: Sequence[Path], task: Task) -> tuple[Training, ...]:
@@ -196,6 +185,7 @@ def judge_rows(
     stamps: Sequence[str] = (),
     flow: Sequence[FlowStep] = (),
     split: SplitSummary | None = None,
+    audit: Audit | None = None,
     training: Sequence[Training] = (),
     provenance: Mapping[str, Any] | None = None,
     about: Mapping[str, About] | None = None,
@@ -214,7 +204,7 @@ def judge_rows(
         For the head of the report.
     stamps : sequence of str
         Keys of `result.STAMPS`.
-    flow, split, training, provenance, notes
+    flow, split, audit, training, provenance, notes
         Carried into the result as they are.
     about : mapping of str to About, optional
         What is said of no-skill predictors beyond `score.CONTROLS`.
@@ -253,6 +243,7 @@ def judge_rows(
         stamps=tuple(stamps),
         flow=tuple(flow),
         split=split,
+        audit=audit,
         training=tuple(training),
         provenance=dict(provenance or {}),
         notes=tuple(notes),

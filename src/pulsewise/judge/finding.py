@@ -134,11 +134,15 @@ def gathered(audit: Audit, findings: Iterable[Finding]) -> Audit:
     return replace(audit, findings=tuple(ordered))
 
 
-def refuse(audit: Audit) -> None:
-    """Raise `leakage_detected` (exit 5) where a leak was found, naming the first."""
-    if audit.leaks:
-        first = audit.leaks[0]
-        more = f", and {len(audit.leaks) - 1} more" if len(audit.leaks) > 1 else ""
+def refuse(audit: Audit, *, leaky: bool = False) -> None:
+    """Raise `leakage_detected` (exit 5) where a leak was found, naming the first.
+
+    `leaky`: the split may leak, and says so; then only a bundle that was trained on other rows is refused.
+    """
+    leaks = [finding for finding in audit.leaks if not leaky or finding.check == "training"]
+    if leaks:
+        first = leaks[0]
+        more = f", and {len(leaks) - 1} more" if len(leaks) > 1 else ""
         raise GateError("leakage_detected", f"{first.came}{more}", where=first.where, fix=first.fix)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.data.duplicates import Report
 from pulsewise.data.split import Split
 from pulsewise.data.store import Store
+from pulsewise.judge.finding import Audit
 from pulsewise.judge.result import FlowStep, SplitSummary
 from pulsewise.judge.score import TITLES
 
@@ -41,18 +41,15 @@ def flow_of(store: Store, quantities: Sequence[str]) -> tuple[FlowStep, ...]:
     return tuple(steps)
 
 
-def split_of(store: Store, split: Split, copies: Report, foreign: bool = False) -> SplitSummary:
-    """Who is on which side, and what was checked (`data.split.check` and `data.duplicates` have passed before).
-
-    `foreign` says that a bundle was trained on another store.
-    """
+def split_of(store: Store, split: Split, audit: Audit) -> SplitSummary:
+    """Who is on which side, and what the audit looked for and found about it."""
     apart = APART.get(
         split.name, "Every person is on one side only" + (" of each fold." if len(split.folds) > 1 else ".")
     )
     if split.purged:
         apart += f" {split.purged} windows at the borders were left out because they overlap the next side."
-    apart += f" {_copies(copies)}"
-    if foreign:
+    apart += f" {_copies(audit)}"
+    if "training" in (audit.skipped or {}):
         apart += " The model was trained on another store: whether it has met these people is not known here."
     tested = np.unique(np.concatenate([fold.test for fold in split.folds]))
     if len(split.folds) == 1:
@@ -67,11 +64,9 @@ def split_of(store: Store, split: Split, copies: Report, foreign: bool = False) 
     return SplitSummary(split.name, split.leaky, len(split.folds), apart, tuple(parts))
 
 
-def _copies(found: Report) -> str:
-    if not found.identical:
-        return "No waveform occurs in two recordings."
-    text = f"{found.identical} pairs of windows of different recordings are the same waveform, "
-    return f"{text}{found.across_people} of them under two people and {found.across_sides} on two sides."
+def _copies(audit: Audit) -> str:
+    came = [finding.came for finding in audit.findings if finding.check == "duplicates"]
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in came) or "No waveform occurs in two recordings."
 
 
 def _step(label: str, store: Store, rows: Rows, dropped: dict[str, int] | None = None) -> FlowStep:

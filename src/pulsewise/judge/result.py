@@ -17,6 +17,7 @@ from typing import Any
 from pulsewise.core.config import fill
 from pulsewise.core.disk import write_json
 from pulsewise.core.errors import ArtifactError, UsageError
+from pulsewise.judge.finding import Audit
 from pulsewise.judge.number import REASONS as REASONS
 from pulsewise.judge.number import Number as Number
 from pulsewise.judge.standards import Standards
@@ -282,6 +283,7 @@ class Result:
     stamps: tuple[str, ...] = ()
     flow: tuple[FlowStep, ...] = ()
     split: SplitSummary | None = None
+    audit: Audit | None = None
     training: tuple[Training, ...] = ()
     template: Template | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
