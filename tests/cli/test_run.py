@@ -283,3 +283,14 @@ def test_row_27_killed_twenty_times_at_random(recipe: Path, tmp_path: Path) -> N
     whole = pulsewise.run(recipe, out=tmp_path / "whole")
     assert made.store().fingerprint == whole.store().fingerprint
     assert (out / "split.json").read_bytes() == (whole.folder / "split.json").read_bytes()
+
+
+def test_the_audit_is_made_once_and_travels_into_result_and_report(finished: Path) -> None:
+    split = json.loads((finished / "audit.json").read_text())
+    audit = json.loads((finished / "result.json").read_text())["audit"]
+    assert (split["kind"], audit["kind"], audit["store"]) == ("split", "run", split["store"])
+    assert {"sides", "duplicates", "scaling", "training"} <= set(audit["looked"])
+    assert not [f for f in audit["findings"] if f["severity"] == "leak"]
+    page = (finished / "report.html").read_text()
+    assert "Leak audit" in page and "No leak was found in" in page
+    assert status(["audit", str(finished)]) == 0

@@ -18,8 +18,13 @@ from pulsewise.data.prepare import prepare
 from pulsewise.data.store import Store
 from pulsewise.datasets import simulated
 from pulsewise.judge import audit_labels
-from pulsewise.judge.audit import audit, fits, overlapping
+from pulsewise.judge.audit import audit, fits, overlapping, with_bundles
+from pulsewise.judge.audit_bundle import of_bundles
 from pulsewise.judge.finding import CHECKS, Audit, Finding, from_json, refuse
+from pulsewise.learn import scaling
+from pulsewise.learn.bundle import Bundle
+from pulsewise.learn.recipe import fill
+from pulsewise.learn.train import train
 from pulsewise.signals import condition
 
 
@@ -53,7 +58,7 @@ def prepared(folder: Path, *, owner: str = "", thief: str = "", step_s: float = 
         condition=condition.Config(band=(0.5, 8.0), rate=40),
         window=window.Config(length_s=10.0, step_s=step_s),
         label=align.Config("nearest", tolerance_s=5.0),
-        quantities=("sbp",),
+        quantities=("sbp", "dbp"),
         workers=1,
     )
 
@@ -187,3 +192,38 @@ def test_an_audit_of_another_store_or_kind_is_refused(store: Store) -> None:
     for text in ("[]", "{}", '{"schema_version": 9}', '{"schema_version": 1, "kind": 3}', "no"):
         with pytest.raises(PulsewiseError):
             from_json(text)
+
+
+def trained(store: Store, chosen: split.Split, model: str = "constant") -> Bundle:
+    table = {
+        "name": "small",
+        "dataset": {"name": "simulated"},
+        "task": {"name": "pressure"},
+        "model": {"name": model},
+        "split": {"name": chosen.name},
+    }
+    return train(store, chosen.folds[0], fill(table), store.path.parent / "trained", progress=False)
+
+
+def test_scaling_and_rows_of_a_bundle_are_held_against_its_fold(store: Store) -> None:
+    honest = splitted(store, "by-person")
+    bundle = trained(store, honest)
+    assert of_bundles([bundle], store, honest) == ([], {})
+    fold = honest.folds[0]
+    everyone = np.arange(len(store))
+    labels = np.stack([store.column("label_sbp"), store.column("label_dbp")], axis=1).astype(float)
+    peeked = scaling.fit(store, everyone, labels, ("sbp", "dbp"))
+    cheat = replace(bundle, facts=replace(bundle.facts, scaling=peeked))
+    (finding, *rest), _ = of_bundles([cheat], store, honest)
+    assert (finding.check, finding.severity) == ("scaling", "leak") and not rest
+    assert finding.came == "the scaling of the targets was fitted on training, validation and test rows together"
+    other = replace(honest, folds=(split.Fold(fold.test, fold.validation, fold.train),))
+    (finding,), _ = of_bundles([bundle], store, other)
+    assert (finding.check, finding.severity) == ("training", "leak")
+    foreign = replace(bundle, facts=replace(bundle.facts, training=replace(bundle.facts.training, data="other")))
+    assert set(of_bundles([foreign], store, honest)[1]) == {"training", "scaling"}
+    whole = with_bundles(audit(store, honest), *of_bundles([cheat], store, honest))
+    assert whole.kind == "run" and whole.leaks[0].check == "scaling"
+    with pytest.raises(GateError):
+        refuse(whole)
+    refuse(whole, leaky=True)

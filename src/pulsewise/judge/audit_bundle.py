@@ -70,13 +70,17 @@ def _fits(
     train, everyone = train[there[train].any(axis=1)], everyone[there[everyone].any(axis=1)]
     facts = bundle.facts.scaling
     if len(everyone) > WINDOWS:
-        targets = [_moments(labels[rows]) for rows in (train, everyone)]
-        return [("the targets", np.array([facts.target_mean, facts.target_sd]), *targets)]
-    own, whole = (scaling.fit(store, rows, labels[rows], names) for rows in (train, everyone))
-    tables = [
-        (np.array([s.input_mean, s.input_sd]), np.array([s.target_mean, s.target_sd])) for s in (facts, own, whole)
-    ]
-    return [(what, *(table[k] for table in tables)) for k, what in enumerate(("the inputs", "the targets"))]
+        own, whole = _moments(labels[train]), _moments(labels[everyone])
+        return [("the targets", np.array([facts.target_mean, facts.target_sd]), own, whole)]
+    fitted = [scaling.fit(store, rows, labels[rows], names) for rows in (train, everyone)]
+    inputs = [np.array([s.input_mean, s.input_sd]) for s in (facts, *fitted)]
+    targets = [np.array([s.target_mean, s.target_sd]) for s in (facts, *fitted)]
+    return [("the inputs", *_three(inputs)), ("the targets", *_three(targets))]
+
+
+def _three(tables: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+    first, second, third = tables
+    return first, second, third
 
 
 def _moments(labels: Floats) -> Floats:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import pulsewise
 from pulsewise.core.disk import write_atomic
+from pulsewise.judge.finding import CHECKS
 from pulsewise.judge.result import STAMPS, ControlScore, PersonScore, QuantityResult, Result, Scores
 from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
 from pulsewise.show import plots, words
@@ -67,8 +68,10 @@ CONTENTS = (
 NOT_ASSESSED = (
     "Tracking of change within a person, and error over time since a calibration.",
     "Whether people, devices or places unlike these would give the same figures: there is no second dataset here.",
-    "Whether a person can be recognised by the signal, or a label by device, place or hour.",
 )
+"""What no report assesses."""
+
+NOT_AUDITED = "Leaks: no audit was made of what the figures rest on."
 
 
 def report(result: Result, rows: pa.Table, out: Path, *, overwrite: bool = True) -> Path:
@@ -118,7 +121,8 @@ def render(result: Result, rows: pa.Table) -> str:
             pictures=pictures,
             training=training,
             template_picture=_template(result),
-            missing=NOT_ASSESSED,
+            missing=NOT_ASSESSED if result.audit else (*NOT_ASSESSED, NOT_AUDITED),
+            audit_checks=CHECKS,
             provenance=list(_provenance(result)),
             recipe=result.provenance.get("recipe", ""),
             most=MOST_PEOPLE,
