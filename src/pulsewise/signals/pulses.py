@@ -20,7 +20,7 @@ _BLOCK_S = 2.0
 _AROUND = 8
 _LOOK_S = 5.0
 _UNSTEADY = 0.14
-_BETTER = 0.7
+_BETTER, _LESS = 0.7, 0.1  # clearly steadier: by this share, or by this much
 _RISE_S = 0.6
 
 
@@ -85,13 +85,13 @@ def _again(x: Array, peaks: Index, places: Array, best: Array, doubtful: Mask, r
     """The places of a stretch of whole blocks (W,) with the doubtful ones, (C,), looked at a second time."""
     summed = _summed_rises(x, rate)
     by_rise = _steepest(summed, rate)
-    others = [_without_second_waves(summed, peaks, rate), by_rise, _without_second_waves(summed, by_rise, rate)]
+    others = [*_without_second_waves(x, peaks), by_rise, *_without_second_waves(x, by_rise)]
     places, best = _steadiest(x, summed, others, places, best, doubtful, rate)
     places = _with_single(x, places, by_rise, doubtful, rate)
     for first, last in _around(doubtful & _differ(places, by_rise, len(doubtful), rate)):
         a, b = int(first * _BLOCK_S * rate), int(last * _BLOCK_S * rate)
         slow = _tall(_without_slower(x[a:b], rate), rate)
-        others = [slow, _without_second_waves(summed[a:b], slow, rate)]
+        others = [slow, *_without_second_waves(x[a:b], slow)]
         here = np.zeros(len(doubtful), dtype=bool)
         here[first:last] = doubtful[first:last]
         near = places[(places >= a) & (places < b)] - a
@@ -111,7 +111,7 @@ def _steadiest(
     steep = _tops(summed)
     for other in others:
         again, _ = unsteadiness(summed, other, steep, rate, centres, few=np.inf)
-        swap = doubtful & (again < _BETTER * best)
+        swap = doubtful & (again < np.maximum(_BETTER * best, best - _LESS))
         if swap.any():
             places, best = _merge(places, placed(x, other, rate), swap, rate), np.where(swap, again, best)
     return places, best
@@ -160,13 +160,19 @@ def _with_single(x: Array, places: Array, by_rise: Index, doubtful: Mask, rate: 
     return np.sort(np.concatenate((places, added[_apart(added, places, 0.27 * rate)])))
 
 
-def _without_second_waves(summed: Array, peaks: Index, rate: float) -> Index:
-    """Leave out peaks that rise less than 0.55 times as far as the second highest rise of the five around."""
+def _without_second_waves(x: Array, peaks: Index) -> list[Index]:
+    """The peaks without those that may be diastolic waves, told by how far they rise above the trough before them.
+
+    Two answers: without those under half of the second highest of the five around, and without those that rise less
+    than 0.85 times as far as both neighbours, as where a beat and its second wave alternate.
+    """
     if len(peaks) < 6:
-        return peaks
-    rise = _rise_of(summed, peaks, rate)
-    around = np.sort(np.lib.stride_tricks.sliding_window_view(np.pad(rise, 2, mode="reflect"), 5), axis=1)
-    return np.asarray(peaks[rise >= 0.55 * around[:, 3]])
+        return []
+    rise = x[peaks] - np.minimum.reduceat(x, np.concatenate(([0], peaks)))[:-1]
+    five = np.sort(np.lib.stride_tricks.sliding_window_view(np.pad(rise, 2, mode="reflect"), 5), axis=1)
+    sides = np.pad(rise, 1, mode="edge")
+    alternate = rise < 0.85 * np.minimum(sides[:-2], sides[2:])
+    return [peaks[rise >= 0.5 * five[:, 3]], peaks[~alternate]]
 
 
 def by_slope(x: Array, rate: float) -> Array:
@@ -186,7 +192,7 @@ def rises(x: Array, rate: float) -> Index:
 def _steepest(summed: Array, rate: float) -> Index:
     step = max(int(rate // _COARSE), 1)
     ends = _climb(summed, peaks_by_scale(summed[::step], rate / step) * step, step)
-    return np.asarray(ends[summed[ends] > 0.35 * _local_median(summed[ends])])
+    return np.asarray(ends[summed[ends] > 0.35 * _among(summed[ends])])
 
 
 def _summed_rises(x: Array, rate: float) -> Array:
@@ -207,6 +213,7 @@ def unsteadiness(
     if len(peaks) < 6:
         return np.full(len(centres), few), np.ones(len(centres), dtype=bool)
     times, rise = peaks / rate, _rise_of(summed, peaks, rate)
+    rise = np.minimum(rise, 2 * _among(rise))
     change = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(times, 2)))))
     step = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(rise)))))
     total = np.concatenate(([0.0], np.cumsum(rise)))
@@ -334,7 +341,9 @@ def _climb(x: Array, index: Index, reach: int) -> Index:
 
 
 def _drop_small(x: Array, peaks: Index) -> Index:
-    """Leave out peaks that rise less than 0.3 times as far above the trough before them as their neighbours do.
+    """Leave out peaks that rise less than 0.3 times as far above the trough before them as the taller ones around.
+
+    The third highest of nine: where every beat has a second wave, half of the nine are no beats.
 
     At the ends, where a diastolic wave may stand without its systolic peak, half of what the next one does is needed.
     """
@@ -343,20 +352,21 @@ def _drop_small(x: Array, peaks: Index) -> Index:
     trough = np.minimum.reduceat(x, peaks)[:-1]
     rise, fall = x[peaks[1:]] - trough, x[peaks[:-1]] - trough
     keep = np.ones(len(peaks), dtype=bool)
-    keep[1:] = rise > 0.3 * _local_median(rise)
+    keep[1:] = rise > 0.3 * _among(rise, 0.75)
     keep[0] = fall[0] > 0.5 * rise[0]
     keep[-1] &= rise[-1] > 0.5 * fall[-1]
     return np.asarray(peaks[keep])
 
 
-def _local_median(values: Array, width: int = 9) -> Array:
-    """Median of the `width` values around each, shape (B,)."""
+def _among(values: Array, share: float = 0.5, width: int = 9) -> Array:
+    """Median (or another share) of the `width` values around each, shape (B,)."""
     if len(values) < 3:
         return values
     width = min(width, len(values) - 1 + len(values) % 2)
     padded = np.pad(values, width // 2, mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, width)
-    return np.asarray(np.partition(around, width // 2, axis=1)[:, width // 2])
+    nth = round(share * (width - 1))
+    return np.asarray(np.partition(around, nth, axis=1)[:, nth])
 
 
 def _refine(x: Array, peaks: Index) -> Array:
