@@ -129,5 +129,5 @@ def _array(path: Path, name: str) -> NDArray[np.float64]:
     try:
         content: dict[str, Any] = io.loadmat(path, variable_names=[name])
         return np.asarray(content[name], dtype=np.float64)
-    except (ValueError, KeyError, TypeError, OSError, NotImplementedError, io.matlab.MatReadError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError, io.matlab.MatReadError) as error:
         raise InputError("malformed", f"no readable {name} in the file", where=path.name) from error
