@@ -20,7 +20,9 @@ from pulsewise.core.errors import ArtifactError, UsageError
 from pulsewise.judge.finding import Audit
 from pulsewise.judge.number import REASONS as REASONS
 from pulsewise.judge.number import Number as Number
+from pulsewise.judge.reference import ReferenceQuality
 from pulsewise.judge.standards import Standards
+from pulsewise.judge.tracking import Tracking
 
 SCHEMA_VERSION = 1
 """Raised by one whenever a reader of an older version would misread a result."""
@@ -93,6 +95,9 @@ class Agreement:
 
     `slope_reference` is the slope of the estimate on the reference (1: follows it, 0: a constant);
     `slope_error` that of the error on the mean of both (0: no proportional bias). `method` names the estimator.
+    `sd_between` and `sd_within` are the spread of errors between and within people, `sd_corrected` both together,
+    `icc` the share of their variance that is between people, `independent` how many independent readings the
+    repeated ones are worth (design effect). None in results of older versions.
     """
 
     bias: Number
@@ -101,6 +106,12 @@ class Agreement:
     slope_reference: Number
     slope_error: Number
     method: str
+    sd_between: Number | None = None
+    sd_within: Number | None = None
+    sd_corrected: Number | None = None
+    icc: Number | None = None
+    independent: Number | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,6 +211,8 @@ class QuantityResult:
     abstention: Abstention
     examples: tuple[Example, ...] = ()
     standards: Standards = field(default_factory=Standards)
+    tracking: Tracking = field(default_factory=Tracking)
+    reference_quality: ReferenceQuality = field(default_factory=ReferenceQuality)
     estimator: str = ""
 
     @property

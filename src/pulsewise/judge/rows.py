@@ -30,6 +30,7 @@ NUMBERS = (
     "hour",
     "time",
     "calibration",
+    "reference_2",
 )
 COUNTS = ("window", "fold", "row")
 FLAGS = ("abstained",)
@@ -38,8 +39,8 @@ REQUIRED = ("reference", "estimate")
 """`reference` and `estimate` are in the stored unit of `quantity`. Everything else may be missing: `person`,
 `session`, `record`, `reading` (rows of one reading share it), `start` (s), `low` and `high` (interval),
 `quality` (0 to 1), `abstained` and `reasons` (codes joined by `;`), `label_age` (s), `time` (s, on one clock
-per person), `calibration` (the reading the estimate was calibrated with), `window` (row of the store), `fold`,
-`row` (of the table of pairs), `age`, `sex`, `hour`, `device`, `site`, `estimator` (each is judged by itself),
+per person), `calibration` (the reading the estimate was calibrated with), `reference_2` (a second reading of the
+same moment), `window` (row of the store), `fold`, `row` (of the table of pairs), `age`, `sex`, `hour`, `device`, `site`, `estimator` (each is judged by itself),
 `condition_<name>`, and one `control_<name>` per no-skill predictor. `reading` may be numbers. An abstained row may
 still carry the estimate the model would have given."""
 
@@ -203,12 +204,26 @@ def per_reading(columns: Columns, codes: NDArray[np.int64], keep: NDArray[np.boo
     return result
 
 
+def clock(columns: Columns) -> NDArray[np.float64]:
+    """Seconds on one clock per person, NaN where unknown, shape (N,).
+
+    `time` where given, else `start` of people who have one recording only (or whose rows name none).
+    """
+    time = np.asarray(columns["time"], dtype=np.float64)
+    person, record, session = (
+        np.unique(columns[name].astype(str), return_inverse=True)[1] for name in ("person", "record", "session")
+    )
+    place = _pairs(record, session)
+    start = np.where(_constant(person, place), np.asarray(columns["start"], dtype=np.float64), np.nan)
+    return np.where(np.isfinite(time), time, start)
+
+
 def in_time(columns: Columns) -> Codes:
     """A number per row that rises with time within each person, shape (N,).
 
-    By `time` where every row has one, else by session, recording and start, as they are named.
+    By `clock` where every row has a time, else by session, recording and start, as they are named.
     """
-    time = np.asarray(columns["time"], dtype=np.float64)
+    time = clock(columns)
     keys: tuple[NDArray[np.generic], ...] = (time,)
     if not np.isfinite(time).all():
         start = np.asarray(columns["start"], dtype=np.float64)

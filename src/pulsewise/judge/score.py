@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.judge import standards
+from pulsewise.judge.agreement import agreement
 from pulsewise.judge.groups import subgroups
+from pulsewise.judge.reference import quality
 from pulsewise.judge.result import (
     Abstention,
-    Agreement,
     ControlScore,
     Coverage,
     Group,
@@ -23,7 +24,8 @@ from pulsewise.judge.result import (
     Scores,
 )
 from pulsewise.judge.rows import Columns, in_time, per_reading, reading_codes
-from pulsewise.judge.tally import AGREEMENT, FIGURES, Tally
+from pulsewise.judge.tally import FIGURES, Tally
+from pulsewise.judge.tracking import track
 from pulsewise.judge.verdict import decide
 
 GROUP_FIGURES = ("mae", "bias", "sd", "mard")
@@ -145,7 +147,7 @@ def judge_quantity(
         verdict=decide(title, unit, scores[0], controls, stamps=stamps, level=settings.level, checked=checked),
         scores=scores,
         controls=controls,
-        agreement=_agreement(tally),
+        agreement=agreement(tally, readings, settings.level),
         groups=tuple(
             Group(
                 dimension,
@@ -160,6 +162,10 @@ def judge_quantity(
         coverage=_coverage(views["windows"], tally, settings),
         abstention=_abstention(columns, finite, accepted),
         standards=_standards(quantity, readings, settings),
+        tracking=track(quantity, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level),
+        reference_quality=quality(
+            quantity, unit, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level
+        ),
     )
 
 
@@ -232,15 +238,6 @@ def _control(tally: Tally, name: str, about: About | None) -> ControlScore:
         skill_rmse=tally.skill(model, name, "rmse"),
         difference=tally.difference(model, name),
         note=about.note,
-    )
-
-
-def _agreement(tally: Tally) -> Agreement:
-    found = tally.numbers("readings", AGREEMENT)
-    return Agreement(
-        **found,
-        method="limits: bias ± 1.96 SD, SD = sqrt(between + within people) by one-way analysis of variance "
-        "(Bland & Altman 1999); intervals by resampling people",
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pulsewise.clinical.agreement import LIMIT
 from pulsewise.clinical.resample import FINITE_SHARE, draws
-from pulsewise.judge.result import Number
+from pulsewise.judge.number import Number
 
 Floats = NDArray[np.float64]
 
