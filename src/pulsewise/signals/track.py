@@ -1,0 +1,152 @@
+"""A rate followed over time: what a tracker gives, and the hidden Markov model that leads it through doubtful parts.
+
+The state is the rate, one per bin of a grid. From step to step it moves a little (a two-sided exponential) or, rarely,
+anywhere (a floor). The evidence is a score per bin and step, from wherever; `score` has the learned ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Reading(NamedTuple):
+    """The rate over one stretch with its interval, or NaN and the reasons for having none."""
+
+    value: float
+    low: float
+    high: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Track:
+    """A rate over time.
+
+    Parameters
+    ----------
+    time : ndarray, shape (N,)
+        Centre of the stretch each value is of, s from the first sample.
+    value : ndarray, shape (N,)
+        Rate per minute; NaN where it abstains.
+    low, high : ndarray, shape (N,)
+        Interval, calibrated on people held out to hold `level` of the time; NaN where it abstains.
+    reasons : tuple of tuples of str
+        Keys of `core.estimate.REASONS`; empty exactly where there is a value.
+    trust : ndarray, shape (N,)
+        0 to 1: how much of the probability lies around the value. Given also where it abstains.
+    guess : ndarray, shape (N,)
+        What would have been said without abstaining (NaN only where there is no signal at all).
+    span_s : float
+        Length of the stretch of each value.
+    causal : bool
+        Whether each value rests on nothing later than `time + span_s / 2`.
+    level : float
+        Nominal coverage of the interval.
+    """
+
+    time: Array
+    value: Array
+    low: Array
+    high: Array
+    reasons: tuple[tuple[str, ...], ...]
+    trust: Array
+    guess: Array
+    span_s: float
+    causal: bool = False
+    level: float = 0.9
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def over(self, start: float, end: float) -> Reading:
+        """The rate over start to end (s): where the stretch is as short as one value, the one centred there.
+
+        Longer stretches get the mean of the values whose own stretch lies inside, if at least half of them are there.
+        """
+        if not len(self):
+            return Reading(np.nan, np.nan, np.nan, ("too_short",))
+        half = self.span_s / 2
+        inside = np.flatnonzero((self.time >= start + half - 1e-6) & (self.time <= end - half + 1e-6))
+        if not len(inside):
+            inside = np.array([int(np.abs(self.time - (start + end) / 2).argmin())])
+            if not start - half <= self.time[inside[0]] <= end + half:
+                return Reading(np.nan, np.nan, np.nan, ("too_short",))
+        there = inside[np.isfinite(self.value[inside])]
+        if 2 * len(there) < len(inside):
+            why = [reason for i in inside for reason in self.reasons[i]]
+            return Reading(np.nan, np.nan, np.nan, tuple(dict.fromkeys(why)))
+        value, low, high = (float(column[there].mean()) for column in (self.value, self.low, self.high))
+        return Reading(value, low, high, ())
+
+
+def steps(grid: Array, step: float, floor: float) -> Array:
+    """Probability of moving from bin to bin (rows sum to 1), shape (G, G).
+
+    Parameters
+    ----------
+    grid : ndarray, shape (G,)
+        Rates of the bins.
+    step : float
+        Mean change from one time to the next, in units of `grid`.
+    floor : float
+        Weight of a jump to any bin, against 1 for staying.
+    """
+    away = np.exp(-np.abs(grid[:, None] - grid[None]) / step) + floor
+    return np.asarray(away / away.sum(axis=1, keepdims=True))
+
+
+def follow(score: Array, moves: Array, *, start: Array | None = None) -> Array:
+    """Probability of each bin at each time given all scores up to it, shape (N, G).
+
+    Parameters
+    ----------
+    score : ndarray, shape (N, G)
+        Log-likelihood of each bin, up to a constant per row; a row of zeros says nothing.
+    moves : ndarray, shape (G, G)
+        From `steps`.
+    start : ndarray, shape (G,), optional
+        Probability one step before; even where None.
+    """
+    likely = np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf))
+    now = np.full(score.shape[1], 1 / score.shape[1]) if start is None else start
+    out = np.empty_like(likely)
+    for i, row in enumerate(likely):
+        now = (now @ moves) * row
+        now = now / now.sum()
+        out[i] = now
+    return np.asarray(out)
+
+
+def smooth(score: Array, moves: Array) -> Array:
+    """Probability of each bin at each time given all scores, before and after, shape (N, G)."""
+    forward = follow(score, moves)
+    likely = np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf))
+    after = np.ones(score.shape[1])
+    for i in range(len(score) - 2, -1, -1):
+        after = moves @ (likely[i + 1] * after)
+        after = after / after.sum()
+        forward[i] *= after
+        forward[i] /= forward[i].sum()
+    return np.asarray(forward)
+
+
+def read(probability: Array, grid: Array, reach: float) -> tuple[Array, Array, Array]:
+    """Rate, spread and trust at each time, all (N,).
+
+    The rate is the mean of the probability within `reach` of its highest bin, the trust how much of it lies there,
+    the spread the standard deviation of all of it around the rate.
+    """
+    if not len(probability):
+        return np.empty(0), np.empty(0), np.empty(0)
+    top = grid[probability.argmax(axis=1)]
+    near = np.where(np.abs(grid[None] - top[:, None]) <= reach, probability, 0.0)
+    trust = near.sum(axis=1)
+    value = (near * grid).sum(axis=1) / trust
+    spread = np.sqrt((probability * (grid[None] - value[:, None]) ** 2).sum(axis=1))
+    return value, spread, np.minimum(trust, 1.0)
