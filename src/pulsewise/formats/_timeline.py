@@ -158,14 +158,14 @@ def _from_moments(column: Column, zone: str | None, beside: bool) -> Timeline:
         start, used, why = start_of(int(micros[valid][0])), zone, f"{why}, local time in {zone}"
     else:
         if not beside:
-            notes.append(_without_zone(micros[valid], name))
+            notes.append(without_zone(micros[valid], name))
         why = f"{why}, local time of an unknown zone"
     seconds = np.where(valid, (micros - micros[valid][0]) / 1e6, np.nan)
     as_written = np.where(valid, moments.micros / 1e6, np.nan)
     return Timeline(seconds, start, used, why, {name: as_written}, tuple(notes))
 
 
-def _without_zone(micros: NDArray[np.int64], name: str) -> Note:
+def without_zone(micros: NDArray[np.int64], name: str) -> Note:
     """Local times without a zone give durations as long as no change of the clocks can hide in a gap or a step back."""
     steps = np.diff(micros) / 1e6
     back = steps <= -HIDING_GAP_S

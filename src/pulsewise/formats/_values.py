@@ -25,8 +25,8 @@ POSSIBLE: dict[str, tuple[float, float]] = {
 """What a value can be, in the stored unit, both ends included."""
 
 CENSORED: dict[str, tuple[Flag, float]] = {
-    **dict.fromkeys(("low", "lo", "niedrig"), ("censored_low", 40.0)),
-    **dict.fromkeys(("high", "hi", "hoch"), ("censored_high", 400.0)),
+    **dict.fromkeys(("low", "lo", "niedrig", "bajo", "bas", "basso", "laag"), ("censored_low", 40.0)),
+    **dict.fromkeys(("high", "hi", "hoch", "alto", "haut", "hoog"), ("censored_high", 400.0)),
 }
 """What a glucose meter writes beyond its range, and the limit in mg/dL that stands for it."""
 
@@ -122,7 +122,7 @@ def references(
     for index, word in enumerate(words):
         value, mark = float(converted[index]), flag
         if np.isnan(value):
-            censored = CENSORED.get(word.strip().casefold()) if quantity == "glucose" else None
+            censored = _censored(word, stated, decimal) if quantity == "glucose" else None
             if censored is None:
                 wrong += not missing(word)
                 continue
@@ -149,6 +149,16 @@ def references(
     if wrong:
         notes.append(Note("invalid_cell", f"cells of {where!r} that are no numbers were left out", wrong))
     return out, notes
+
+
+def _censored(word: str, unit: str, decimal: str) -> tuple[Flag, float] | None:
+    """What a meter wrote beyond its range, by a word or as `<40`: the flag, and the limit in mg/dL."""
+    text = word.strip().casefold()
+    if found := re.fullmatch(r"([<>])\s*(\d.*)", text):
+        limit = float(units.convert(number(found[2], decimal), unit, "mg/dL"))
+        known = np.isfinite(limit) and POSSIBLE["glucose"][0] <= limit <= POSSIBLE["glucose"][1]
+        return ("censored_low" if found[1] == "<" else "censored_high", limit) if known else None
+    return CENSORED.get(text)
 
 
 _IN_NAME = (
