@@ -15,6 +15,7 @@ SHORTEST_S = 1.95
 """Seconds below which nothing is said."""
 _LEAST_VALID = 2 / 3
 _CLIPPED = 0.05
+_ROUNDING = 1e-9
 _MAINS_HZ = (50.0, 60.0)
 _RAILS = tuple(float(2**bits - 1) for bits in (8, 10, 12, 14, 16, 18, 20, 22, 24))
 
@@ -27,8 +28,10 @@ def find(x: Samples, mask: Mask, rate: float, kind: str) -> tuple[str, ...]:
         return ("too_short",)
     values = x[mask]
     low, high = float(values.min()), float(values.max())
-    if high == low:
+    if high - low <= _ROUNDING * max(abs(high), abs(low)):
         return ("flat", "no_contact") if low == 0 or low in _RAILS else ("flat",)
+    if _straight(values):
+        return ("flat",)
     if _few_levels(values):
         return ("square",) if (high - low) > 1e-3 * max(abs(high), abs(low)) and high - low > 1 else ("flat",)
     found = []
@@ -52,18 +55,26 @@ def clipped_share(values: Samples, low: float, high: float) -> float:
 
 
 def is_square(values: Samples, low: float, high: float, rate: float, kind: str) -> bool:
-    """Whether the samples jump between two levels: hardly any lie between, and each rise takes a moment.
+    """Whether the samples jump between two levels, noisy or not: hardly any lie between, each jump takes a moment.
 
     A clipped pulse still takes its time from one level to the other; a QRS is narrow at the top.
     """
-    near = 0.1 * (high - low)
-    top, bottom = values > high - near, values < low + near
-    between = 1.0 - float(top.mean()) - float(bottom.mean())
-    share = min(float(top.mean()), float(bottom.mean()))
-    crossings = int(np.count_nonzero(np.diff((values > (low + high) / 2).astype(np.int8))))
-    if not crossings or share < (0.2 if kind == "ecg" else 0.04):
+    middle, levels = (low + high) / 2, (low, high)
+    for _ in range(3):  # two means
+        above = values > middle
+        share = float(above.mean())
+        if not 0 < share < 1:
+            return False
+        levels = (float(values[~above].mean()), float(values[above].mean()))
+        middle = sum(levels) / 2
+    step = levels[1] - levels[0]
+    if min(share, 1 - share) < (0.2 if kind == "ecg" else 0.04):
         return False
-    return between * len(values) / crossings <= max(1.5, 0.02 * rate) and between < 0.15
+    spread = float(np.abs(values - np.where(above, levels[1], levels[0])).mean())
+    between = int(np.count_nonzero(np.abs(values - middle) < 0.25 * step))
+    crossings = int(np.count_nonzero(np.diff(above.astype(np.int8))))
+    often = crossings >= max(2.0, 0.7 * len(values) / rate)  # a single step of the baseline is no wave
+    return often and spread < 0.1 * step and between <= crossings * max(1.2, 0.012 * rate)
 
 
 def only_mains(x: Samples, mask: Mask, rate: float) -> bool:
@@ -84,6 +95,14 @@ def only_mains(x: Samples, mask: Mask, rate: float) -> bool:
     total = float(power[f > 0.3].sum())
     pulse = float(power[(f > 0.5) & (f < 8.5) & ~line].sum())
     return total > 0 and float(power[line].sum()) > 0.9 * total and pulse < 1e-4 * total
+
+
+def _straight(values: Samples) -> bool:
+    """Whether the samples are a straight line but for a hundred-thousandth of its rise."""
+    t = np.arange(len(values)) - (len(values) - 1) / 2
+    y = values - values.mean(dtype=np.float64)
+    slope = float(t @ y) / float(t @ t)
+    return float(np.abs(y - slope * t).max()) <= 1e-5 * float(np.abs(y).max())
 
 
 def _few_levels(values: Samples) -> bool:

@@ -6,6 +6,7 @@ is then judged on its own samples, and a quantity is given where its window allo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from pulsewise.signals.beats import Beats, find_beats
 from pulsewise.signals.front import Samples, samples_and_mask
 from pulsewise.signals.measured import Measured, Value, WindowMeasures, abstain
 from pulsewise.signals.quality import Judged, judge
-from pulsewise.signals.rate import rate_of
+from pulsewise.signals.rate import rate_of, repeats
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,6 +29,9 @@ WINDOW_S = 30.0
 
 PULSATILE = {"ppg": "ppg", "abp": "ppg", "ecg": "ecg"}
 """Kinds of signal with beats, and how they are looked at."""
+
+SHORT_S, FEW_BEATS = 6.0, 4
+"""A shorter window, or one with fewer beats, has to repeat itself at the rate of its beats (`rate.repeats`)."""
 
 LEAST_QUALITY = 0.5
 """Below it there is no heart rate."""
@@ -160,22 +164,29 @@ def _window(one: Channel, start: float, end: float, number: int) -> WindowMeasur
     judged = judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
     quality = judged.quality
     beats = one.beats.between(start, end)
+
+    def doubt(bpm: float) -> bool:
+        short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
+        return short and not repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b])
+
     values: dict[str, Any] = {
-        "heart_rate": heart_rate_value(judged, beats),
+        "heart_rate": heart_rate_value(judged, beats, doubt),
         "respiratory_rate": abstain("unavailable"),
         "rhythm": abstain("unavailable"),
     }
     return WindowMeasures(start, end, quality.score, quality.reasons, quality.polarity, values, number)
 
 
-def heart_rate_value(judged: Judged, beats: Beats) -> Value:
-    """The heart rate of a judged window from its beats, or why there is none."""
+def heart_rate_value(judged: Judged, beats: Beats, doubt: Callable[[float], bool] = lambda bpm: False) -> Value:
+    """The heart rate of a judged window from its beats, or why there is none; `doubt` is asked last."""
     bpm = rate_of(beats)
     reasons = judged.against_rate
     if not reasons and judged.quality.score < LEAST_QUALITY:
         reasons = judged.why_low
     if not reasons and not 25 <= bpm <= 235:
         reasons = ("few_beats",) if np.isnan(bpm) else ("noise",)
+    if not reasons and doubt(bpm):
+        reasons = ("few_beats",)
     if reasons:
         return abstain(*reasons)
     half = _half_width(bpm, beats, judged.quality.score)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pulsewise.signals import front, rpeaks
 from pulsewise.signals.beats import Beats
 from pulsewise.signals.quality import judge
 
@@ -17,9 +18,11 @@ SHORTEST_S, LONGEST_S = 60 / 240, 60 / 24
 
 
 def usual_intervals(intervals: ArrayLike) -> Array:
-    """The intervals (s) that are one beat each: possible, and 0.5 to 1.75 times the median of the nine around.
+    """The intervals (s) that are one beat each: possible, and as the nine around them are.
 
-    Leaves out the double interval over a missed beat and the parts around an extra one; NaN (a gap) is left out.
+    As they are: 0.5 to 1.75 times their median, in a steady rhythm closer (six times the median deviation from it, at
+    least 0.15). Leaves out the interval over a missed beat, the parts around an extra one, and the two that a misplaced
+    beat makes long and short; all intervals of an irregular rhythm stay. NaN (a gap) is left out.
 
     >>> usual_intervals([0.8, 0.82, 1.64, 0.8, 0.2, 0.6, 0.8]).tolist()
     [0.8, 0.82, 0.8, 0.6, 0.8]
@@ -30,8 +33,11 @@ def usual_intervals(intervals: ArrayLike) -> Array:
         return seconds
     width = min(9, len(seconds) - 1 + len(seconds) % 2)
     around = np.pad(seconds, width // 2, mode="reflect") if width > 1 else seconds
-    median = np.median(np.lib.stride_tricks.sliding_window_view(around, max(width, 1)), axis=1)
-    usual = (seconds >= 0.5 * median) & (seconds <= 1.75 * median)
+    nine = np.lib.stride_tricks.sliding_window_view(around, max(width, 1))
+    median = np.median(nine, axis=1)
+    spread = np.median(np.abs(nine / median[:, None] - 1), axis=1)
+    reach = np.maximum(0.15, 6 * spread)
+    usual = (seconds >= np.maximum(0.5, 1 - reach) * median) & (seconds <= np.minimum(1.75, 1 + reach) * median)
     return np.asarray(seconds[usual & (seconds >= SHORTEST_S) & (seconds <= LONGEST_S)])
 
 
@@ -43,8 +49,10 @@ def rate_of(beats: Beats, start: float = -np.inf, end: float = np.inf) -> float:
     """
     usual = usual_intervals(beats.between(start, end).intervals())
     if len(usual) >= 4:  # a beat cut by the end of the recording may be misplaced
-        inner = float(np.median(usual))
-        usual = usual[int(abs(usual[0] / inner - 1) > 0.15) : len(usual) - int(abs(usual[-1] / inner - 1) > 0.15)]
+        inner = usual[1:-1]
+        reach = max(0.02, 3 * float(np.abs(inner / np.median(inner) - 1).max()))
+        first, last = np.abs(usual[[0, -1]] / np.median(inner) - 1) > reach
+        usual = usual[int(first) : len(usual) - int(last)]
     return float(60 / usual.mean()) if len(usual) else float("nan")
 
 
@@ -112,3 +120,37 @@ def heart_rate(
     if not reasons and not 25 <= bpm <= 235:
         reasons = ("few_beats",) if np.isnan(bpm) else ("noise",)
     return HeartRate(float("nan") if reasons else bpm, reasons, score, beats)
+
+
+def repeats(samples: ArrayLike, rate: float, kind: str, bpm: float, valid: ArrayLike | None = None) -> bool:
+    """Whether a short stretch repeats itself at the rate its beats say: a second opinion that asks no beat detector.
+
+    A handful of beats is easily one too many or misplaced by the edges, and noise of two seconds has some. The slope of
+    the longest part without a gap (of an ECG the level of its QRS band) has to be like itself one beat later (the
+    highest correlation around is 0.5 or more, at a lag within 6 % of the beat's duration), and more so than half a beat
+    later.
+    """
+    x, mask = front.samples_and_mask(samples, valid)
+    parts = list(front.stretches(x, mask, rate, kind))
+    if not parts or not np.isfinite(bpm):
+        return False
+    longest = max(parts, key=lambda part: len(part.samples))
+    y = np.diff(longest.samples)
+    if kind == "ecg":
+        y = rpeaks.level_of(longest.samples, longest.rate)
+        y = y - y.mean()
+    lag = 60 / bpm * longest.rate
+
+    def likeness(at: Array) -> Array:
+        pairs = [(y[:-k], y[k:]) for k in np.rint(at).astype(np.int64).tolist() if 0 < k < len(y) - 3]
+        return np.array([a @ b / max(float(np.sqrt((a @ a) * (b @ b))), 1e-300) for a, b in pairs])
+
+    low, high = np.floor(lag * 0.85), np.ceil(lag * 1.15) + 1
+    around = np.arange(low, high)
+    found = likeness(around)
+    half = likeness(np.arange(np.floor(lag * 0.45), np.ceil(lag * 0.55) + 1))
+    if len(found) < len(around) or not len(half):
+        return False
+    top = int(found.argmax())
+    near = abs(around[top] / lag - 1) <= max(0.06, 1.01 / lag)
+    return bool(near and found[top] >= 0.5 and found[top] > half.max())
