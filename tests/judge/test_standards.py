@@ -59,7 +59,8 @@ def test_zones_have_intervals_over_people_and_add_up(make_rows):
     assert set(grids) == {"clarke", "parkes1", "parkes2", "dts"}
     for grid in grids.values():
         assert sum(n.value for n in grid.shares.values()) == pytest.approx(1)
-        assert all(n.low <= n.value <= n.high for n in grid.shares.values())
+        assert all(n.low <= n.value <= n.high for n in grid.shares.values() if not n.reason)
+        assert {n.reason for n in grid.shares.values() if n.value in (0, 1)} <= {"none_or_all"}
 
 
 def test_the_surveillance_grid_only_from_a_table_of_the_users_own(make_rows, tmp_path):

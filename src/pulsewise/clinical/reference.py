@@ -66,6 +66,29 @@ def last_digits(values: ArrayLike) -> Digits:
     return Digits(len(v), step, tuple(counts.tolist()), counts[0] / len(v), counts[5] / len(v), p)
 
 
+CENSORED = 0.01
+"""A lowest or highest value that so large a share of the readings has, and at least five, is where the device stops."""
+
+
+def at_the_ends(values: ArrayLike) -> tuple[int, int]:
+    """How many readings sit on the lowest and on the highest value because nothing beyond is shown; 0 where few do.
+
+    >>> at_the_ends([40.0] * 6 + list(range(41, 140)))
+    (6, 0)
+    """
+    v = np.asarray(values, np.float64)
+    v = v[np.isfinite(v)]
+    if not len(v) or v.min() == v.max():
+        return 0, 0
+    ends = [int(np.sum(v == end)) for end in (v.min(), v.max())]
+    near = [np.sum(np.abs(v - end) <= 0.02 * np.ptp(v)) for end in (v.min(), v.max())]
+    # a pile-up: most of what lies near the end lies on it
+    low, high = (
+        n if n >= max(5, CENSORED * len(v)) and n > 0.5 * around else 0 for n, around in zip(ends, near, strict=True)
+    )
+    return low, high
+
+
 @dataclass(frozen=True)
 class Repeats:
     """Two readings of the same moment: `sd` is the error of one (SD of the differences / sqrt 2).

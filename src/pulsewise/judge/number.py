@@ -18,6 +18,7 @@ REASONS: dict[str, str] = {
     "too_few_resamples": "the figure exists in too few resamples of people",
     "no_estimates": "the model gives no estimate",
     "no_interval": "the model states no interval",
+    "none_or_all": "in none or all of the readings: resampling cannot say how rare it is",
     "no_repeats": "nobody has two readings",
     "not_applicable": "not defined for this quantity",
     "not_available": "what it is computed from is not in the data",

@@ -81,7 +81,16 @@ def quality(
     found, source = _repeats(quantity, readings)
     if not found.n:
         notes.append("No moment was read twice: the error of the reference itself is not known from these rows.")
-    digits, shown = _digits(quantity, unit, reference)
+    low, high = clinical.at_the_ends(reference)
+    for number, end, value in ((low, "lowest", reference.min()), (high, "highest", reference.max())):
+        if number:
+            notes.append(
+                f"{number} references are exactly the {end} value, {value:g} {unit}: the truth may be beyond it."
+            )
+    inside = np.where(
+        (low > 0) & (reference == reference.min()) | (high > 0) & (reference == reference.max()), np.nan, reference
+    )
+    digits, shown = _digits(quantity, unit, inside)
     if digits.step is None:
         notes.append("The references are not rounded to a step, so that no last digit can be preferred.")
     late = _lag(quantity, readings, resamples, seed, level)

@@ -296,4 +296,9 @@ def shares_over_people(
     if not found or len(np.concatenate(found)) < FINITE_SHARE * resamples:
         return [Number(float(v), n=n, people=k, reason="too_few_resamples") for v in value]
     low, high = np.quantile(np.concatenate(found), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return [Number(float(v), float(a), float(b), n, k) for v, a, b in zip(value, low, high, strict=True)]
+    return [
+        Number(float(v), float(a), float(b), n, k)
+        if 0 < v < 1
+        else Number(float(v), n=n, people=k, reason="none_or_all")
+        for v, a, b in zip(value, low, high, strict=True)
+    ]

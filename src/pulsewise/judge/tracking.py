@@ -151,6 +151,14 @@ def track(quantity: str, readings: Columns, *, resamples: int, seed: int, level:
     )
 
 
+def moves(readings: Columns) -> tuple[Floats, Floats]:
+    """Change of the reference and of the estimate since each person's baseline, of the readings that are tracked."""
+    code = np.unique(readings["person"].astype(str), return_inverse=True)[1]
+    since = _since(readings, code)
+    reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
+    return (reference - since.reference)[since.tracked], (estimate - since.estimate)[since.tracked]
+
+
 def _bin(tally: Tally, kind: str, label: str) -> Bin:
     name = f"{kind} {label}"
     bias, mae = tally.number(name, "bias"), tally.number(name, "mae")

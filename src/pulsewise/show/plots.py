@@ -56,7 +56,7 @@ def scatter(part: QuantityResult, reference: Floats, estimate: Floats, name: str
         fig, (axis,) = canvas(WIDTH, 4.3)
         low, high = _range(np.concatenate([reference, estimate]))
         axis.plot([low, high], [low, high], color=MUTED, lw=1, ls=(0, (4, 3)), zorder=1)
-        _points(axis, reference, estimate)
+        points(axis, reference, estimate)
         slope = part.agreement.slope_reference
         if slope.value is not None:
             x = np.array([reference.min(), reference.max()])
@@ -82,7 +82,7 @@ def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name
         axis.axhline(0, color=LINE, lw=1, zorder=0)
         for key, number in lines.items():
             _level(axis, number, dashed=key != "bias")
-        _points(axis, mean, error)
+        points(axis, mean, error)
         ends = [e for n in lines.values() for e in (n.low, n.high) if e is not None]
         bottom, top = _range(np.concatenate([error, np.array(ends, dtype=np.float64)]))
         axis.set_xlim(low, high)
@@ -209,7 +209,8 @@ def template(shown: Template, name: str, mark: str = "") -> str:
         return svg(fig, name, "The mean test window and one standard deviation around it.", mark)
 
 
-def _points(axis: Axes, x: Floats, y: Floats) -> None:
+def points(axis: Axes, x: Floats, y: Floats) -> None:
+    """Readings as dots; many of them as an image."""
     if len(x) > DENSE:
         axis.plot(x, y, ".", color=RASTER, alpha=0.25, ms=4, mew=0, rasterized=True, zorder=2)
     else:

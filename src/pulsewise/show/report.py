@@ -22,6 +22,8 @@ from pulsewise.judge.finding import CHECKS
 from pulsewise.judge.result import STAMPS, ControlScore, PersonScore, QuantityResult, Result, Scores
 from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
 from pulsewise.show import plots, words
+from pulsewise.show.following import changes
+from pulsewise.show.grids import error_grid
 
 MOST_PEOPLE = 500
 """Lines of the table of all people; beyond, result.json has them."""
@@ -56,7 +58,9 @@ CONTENTS = (
     ("controls", "Without skill"),
     ("accuracy", "Accuracy"),
     ("agreement", "Agreement"),
+    ("reference", "Reference"),
     ("standards", "Standards"),
+    ("tracking", "Tracking"),
     ("people", "By person"),
     ("groups", "Subgroups"),
     ("coverage", "Abstention"),
@@ -66,7 +70,6 @@ CONTENTS = (
 )
 
 NOT_ASSESSED = (
-    "Tracking of change within a person, and error over time since a calibration.",
     "Whether people, devices or places unlike these would give the same figures: there is no second dataset here.",
 )
 """What no report assesses."""
@@ -152,10 +155,15 @@ def draw(part: QuantityResult, columns: Columns, mark: str = "") -> dict[str, Ma
     readings = per_reading(columns, reading_codes(columns), finite)
     reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
     drawn = {"skill": plots.skill(part, f"{anchor}-skill", mark) if part.controls and len(reference) else ""}
-    drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = ""
+    drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = drawn["changes"] = ""
     if len(reference):
         drawn["scatter"] = plots.scatter(part, reference, estimate, f"{anchor}-scatter", mark)
         drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{anchor}-ba", mark)
+        drawn |= {
+            f"grid_{g.name}": error_grid(g, reference, estimate, f"{anchor}-{g.name}", mark)
+            for g in part.standards.grids
+        }
+        drawn["changes"] = changes(part, readings, f"{anchor}-changes", mark)
     if part.persons:
         drawn["people"] = plots.people(part, f"{anchor}-people", mark)
     if part.abstention.curve:
@@ -245,6 +253,7 @@ def _environment() -> Environment:
         name: getattr(words, name)
         for name in (
             "figure",
+            "plain",
             "percent",
             "interval",
             "percent_interval",

@@ -29,6 +29,15 @@ def figure(value: float | None, digits: int = 3) -> str:
     return ("0" if float(text) == 0 else text).replace("-", "−")
 
 
+def plain(value: float) -> str:
+    """A limit or a step as it is written: no digits that were never meant.
+
+    >>> plain(15.0), plain(0.1)
+    ('15', '0.1')
+    """
+    return f"{value:g}".replace("-", "−")
+
+
 def percent(value: float | None, places: int = 1) -> str:
     """A share as percent.
 
