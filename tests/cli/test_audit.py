@@ -38,3 +38,14 @@ def test_what_is_no_store_and_no_split_is_refused(tmp_path: Path, capsys: pytest
     assert cli.status(["audit", str(tmp_path / "nothing")]) == 3
     assert cli.status(["audit", str(tmp_path)]) == 3
     assert capsys.readouterr().err.count("[not_found]") == 2
+
+
+def test_a_table_of_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "pairs.csv"
+    lines = [f"p{i % 9},{i % 3},{100 + i % 37},{110 + i % 23}" for i in range(90)]
+    table.write_text("subject,fold,reference,estimate\n" + "\n".join(lines))
+    assert cli.status(["audit", str(table)]) == 2
+    assert cli.status(["audit", str(table), "--quantity", "sbp", "--json"]) == 0  # every person in one fold
+    assert json.loads(capsys.readouterr().out)["kind"] == "pairs"
+    table.write_text("who,fold,reference,estimate\n" + "\n".join(lines).replace(",0,", ",1,", 1))
+    assert cli.status(["audit", str(table), "--quantity", "sbp", "--column", "who=subject"]) == 5

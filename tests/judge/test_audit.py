@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from pulsewise.datasets import simulated
 from pulsewise.judge import audit_labels
 from pulsewise.judge.audit import audit, fits, overlapping, with_bundles
 from pulsewise.judge.audit_bundle import of_bundles
+from pulsewise.judge.audit_pairs import audit_pairs
 from pulsewise.judge.finding import CHECKS, Audit, Finding, from_json, refuse
 from pulsewise.learn import scaling
 from pulsewise.learn.bundle import Bundle
@@ -227,3 +229,45 @@ def test_scaling_and_rows_of_a_bundle_are_held_against_its_fold(store: Store) ->
     with pytest.raises(GateError):
         refuse(whole)
     refuse(whole, leaky=True)
+
+
+def test_a_table_of_pairs_is_looked_at_as_far_as_it_goes(make_rows) -> None:
+    clean = audit_pairs(make_rows(), "glucose")
+    assert not clean.leaks and {f.check for f in clean.findings} <= {"labels"}
+    assert clean.windows == 480 and "windows rest on" in by(clean, "labels")[0].came
+    assert {"sides", "scaling", "training", "person", "device", "site", "hour", "overlap"} == set(clean.skipped)
+    rows = make_rows()
+    folded = rows.append_column("fold", pa.array(np.arange(len(rows)) % 3))
+    assert [f.check for f in audit_pairs(folded, "glucose").leaks] == ["sides"]
+    reference = rows["reference"].to_numpy().copy()
+    estimate = rows["estimate"].to_numpy().copy()
+    estimate[:50] = reference[:50]
+    copied = audit_pairs(rows.set_column(rows.schema.get_field_index("estimate"), "estimate", [estimate]), "glucose")
+    assert by(copied, "answers")[0].count == 50
+    unknown = audit_pairs(rows.drop_columns(["person"]), "glucose")
+    assert unknown.people == 0 and unknown.skipped["device"] == "people are unknown"
+
+
+def test_one_person_under_two_names_is_found_by_their_numbers(make_rows) -> None:
+    rows = make_rows()
+    person = np.array(rows["person"].to_pylist())
+    first = rows.filter(person == person[0])
+    again = first.set_column(first.schema.get_field_index("person"), "person", [["twin"] * len(first)])
+    # the same references, other estimates: four different readings are needed
+    assert not by(audit_pairs(pa.concat_tables([rows, again]), "glucose"), "duplicates")
+    more = make_rows(readings=5)
+    first = more.filter(np.array(more["person"].to_pylist()) == person[0])
+    again = first.set_column(first.schema.get_field_index("person"), "person", [["twin"] * len(first)])
+    found = by(audit_pairs(pa.concat_tables([more, again]), "glucose"), "duplicates")
+    assert found[0].came == "1 people have the same references and estimates as another"
+
+
+@pytest.mark.parametrize("step", [0.0, 1.0])
+def test_good_estimates_are_not_taken_for_copies(step: float) -> None:
+    random = np.random.default_rng(0)
+    reference = random.normal(75, 12, 500)
+    estimate = reference + random.normal(0, 1.2, 500)
+    if step:
+        reference, estimate = np.round(reference), np.round(estimate)
+    rows = pa.table({"person": [f"p{i % 25}" for i in range(500)], "reference": reference, "estimate": estimate})
+    assert not by(audit_pairs(rows, "heart_rate"), "answers")

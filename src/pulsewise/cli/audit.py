@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,13 +18,19 @@ PANEL = "Models"
 
 def audit(
     what: Annotated[
-        Path, typer.Argument(metavar="STORE|SPLIT|RUN", help="A store, the file of a split, or a run folder.")
+        Path,
+        typer.Argument(metavar="STORE|SPLIT|RUN|PAIRS", help="A store, the JSON of a split, a run folder, or a table."),
     ],
     store: Annotated[
         Path | None, typer.Option("--store", metavar="DIR", help="The store a split is of [store beside it].")
     ] = None,
     split: Annotated[
         Path | None, typer.Option("--split", metavar="JSON", help="A split of the store to look at too.")
+    ] = None,
+    quantity: Annotated[str, typer.Option("--quantity", help="Of a table of pairs: glucose, sbp, dbp, …")] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=ROLE", help="What a column of a table is; repeatable."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -32,17 +39,30 @@ def audit(
     Each finding says what was expected, what came, where, and what to do. Exit 5 where a leak was found; warnings and
     notes do not change the exit status.
 
-    Examples: pulsewise audit runs/demo/store; pulsewise audit split.json --store runs/demo/store
+    Examples: pulsewise audit runs/demo/store; pulsewise audit split.json --store runs/demo/store;
+    pulsewise audit pairs.csv --quantity sbp
     """
     from pulsewise.cli import _output
     from pulsewise.judge.finding import refuse
 
-    made = _audited(what, store, split)
+    table = what.is_file() and what.suffix.lower() != ".json"
+    made = _pairs(what, quantity, column or ()) if table else _audited(what, store, split)
     if json:
         _output.emit("audit", made.to_dict())
     else:
         show(made)
     refuse(made)
+
+
+def _pairs(what: Path, quantity: str, column: Sequence[str]) -> Audit:
+    from pulsewise.cli.compare import roles
+    from pulsewise.core.errors import UsageError
+    from pulsewise.judge.audit_pairs import audit_pairs
+    from pulsewise.judge.pairs import TASKS, read_pairs
+
+    if not quantity:
+        raise UsageError("usage", "a table of pairs needs --quantity", fix=f"one of {', '.join(TASKS)}")
+    return audit_pairs(read_pairs(what, quantity, given=roles(column)).rows, quantity)
 
 
 def _audited(what: Path, store: Path | None, split: Path | None) -> Audit:

@@ -22,7 +22,7 @@ from pulsewise.data.store import Store
 from pulsewise.judge import audit_labels, audit_person
 from pulsewise.judge.finding import Audit, Finding, gathered
 from pulsewise.judge.predictions import store_columns
-from pulsewise.judge.rows import Columns, per_reading, reading_codes
+from pulsewise.judge.rows import Columns, reading_codes
 
 Ints = NDArray[np.int64]
 KNOWN_PEOPLE = ("by-day", "by-time")
@@ -297,10 +297,7 @@ def _labels(store: Store, split: Split | None, seed: int) -> tuple[list[Finding]
         columns = store_columns(store, labelled.astype(np.int64), quantity)
         codes = reading_codes(columns)
         found += spread(codes, labelled.astype(np.int64), quantity, split)
-        readings = per_reading(columns, codes, np.ones(len(codes), dtype=bool))
-        first = np.unique(codes, return_index=True)[1]
-        ordered = {name: column[np.argsort(first, kind="stable")] for name, column in readings.items()}
-        more, without = audit_labels.carried(ordered, quantity, seed)
+        more, without = audit_labels.of_codes(columns, codes, quantity, seed)
         found += more
         skipped |= without
     return found, skipped

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.judge.finding import Finding
-from pulsewise.judge.rows import Columns
+from pulsewise.judge.rows import Columns, per_reading
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,7 +23,7 @@ LEVEL = 0.05
 """Of all tests of one audit together: each is made at this level over their number."""
 SHARE = 0.05
 """Share of the variance (adjusted for the number of terms) below which nothing is said."""
-DRAWS, READINGS = 1999, 4000
+DRAWS, READINGS, MOST = 1999, 4000, 20_000
 PEOPLE = 8
 """Fewest people for a comparison between them."""
 CARRIERS = ("device", "site", "hour", "order")
@@ -44,6 +44,14 @@ class Association:
     share: float
     p: float
     units: int
+
+
+def of_codes(columns: Columns, codes: Ints, quantity: str, seed: int = 0) -> tuple[list[Finding], dict[str, str]]:
+    """As `carried`, from rows and the code of their reading (`judge.rows.reading_codes`)."""
+    readings = per_reading(columns, codes, np.ones(len(codes), dtype=bool))
+    order = np.argsort(np.unique(codes, return_index=True)[1], kind="stable")
+    order = order[:: max(1, -(-len(order) // MOST))]  # evenly spread over a very long table
+    return carried({name: column[order] for name, column in readings.items()}, quantity, seed)
 
 
 def carried(readings: Columns, quantity: str, seed: int = 0) -> tuple[list[Finding], dict[str, str]]:

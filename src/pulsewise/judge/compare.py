@@ -12,6 +12,7 @@ import pyarrow as pa
 import pulsewise
 from pulsewise.clinical.controls import Control, predict
 from pulsewise.clinical.left_out import left_out
+from pulsewise.judge.audit_pairs import audit_pairs
 from pulsewise.judge.evaluate import judge_rows
 from pulsewise.judge.pairs import Pairs, read_pairs
 from pulsewise.judge.result import Result
@@ -71,6 +72,7 @@ def compare(
         name=pairs.name,
         model="the estimates of a table",
         flow=pairs.flow,
+        audit=audit_pairs(rows, pairs.task.name),
         notes=[*pairs.notes, note],
         provenance={**told, **(provenance or {})},
         about=about,

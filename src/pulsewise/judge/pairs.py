@@ -268,6 +268,8 @@ def _columns(cells: Mapping[str, Cells], row: NDArray[np.int64]) -> dict[str, An
             found[role] = column
         elif role in NUMBERS:
             found[role] = _values(column)
+    if "fold" in cells:
+        found["fold"] = _values(cells["fold"])
     if "window" in cells:
         found["window"] = _values(cells["window"])
     elif "reading" in cells:
