@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import importlib.util
 import itertools
 import re
 from collections.abc import Sequence
@@ -14,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.core import limits
+from pulsewise.core import isolate, limits, registry
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Event, Note, Provenance, Recording, Reference, Signal
-from pulsewise.formats._channel import check_channel, wanted
+from pulsewise.formats import _clock
+from pulsewise.formats._channel import channel, check_channel, wanted
 from pulsewise.formats._dialect import encoding
 from pulsewise.formats._rows import bounded_lines
 
@@ -108,6 +110,78 @@ def utc(text: str) -> datetime | None:
         return None if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def isolated(module: str, library: str, path: Path, options: ReadOptions | None) -> list[Recording]:
+    """The answer of `module:parse` in a disposable process, where `library` is installed; else what to install.
+
+    Raises `missing_dependency`, `not_found`, `empty_recording`, `unsafe_path`, and what `core.isolate.run` raises.
+    """
+    limits.check_address(path)
+    if not path.is_file():
+        raise InputError("not_found", "no file of this name", where=path.name)
+    if not path.stat().st_size:
+        raise InputError("empty_recording", "the file is empty")
+    if importlib.util.find_spec(library) is None:
+        raise registry.needs(library, f"reading {module.rpartition('.')[2]} files")
+    found = isolate.run(f"{module}:parse", path, options)
+    return [one for one in found if isinstance(one, Recording)]
+
+
+def fitted(
+    stamps: NDArray[np.float64],
+    columns: Sequence[tuple[str, str, str, NDArray[Any]]],
+    options: ReadOptions,
+    notes: list[Note],
+    *,
+    origin: float,
+    stated: float | None = None,
+    clock: str = "",
+) -> list[Signal]:
+    """Signals of columns whose samples have stamps (s, shape (n,)): rate fitted, gaps kept, starts from `origin`.
+
+    Parameters
+    ----------
+    columns : sequence of (name, kind, unit, values of shape (n,))
+    stated : float, optional
+        The rate the file states; where it is more than 1 % off it is not believed, and a note says so.
+    clock : str
+        Name under which the stamps are kept, where the grid does not say as much.
+
+    Raises `sampling_rate`, `time_order`.
+    """
+    order = np.argsort(stamps, kind="stable")
+    if (np.diff(stamps) < 0).any():
+        backwards = int((np.diff(stamps) < 0).sum())
+        if backwards > max(_clock.BACKWARDS_SHARE * len(stamps), 1):
+            raise InputError("time_order", f"{backwards} of {len(stamps)} timestamps run backwards", where=clock)
+        notes.append(Note("time_order", "samples whose time runs backwards were put in order", backwards))
+    times = stamps[order]
+    grid = _clock.fit(times, where=clock)
+    notes += grid.notes
+    ppm = None
+    if stated:
+        try:
+            ppm, more = _clock.compare(grid.rate, stated)
+            notes += more
+        except InputError:
+            text = f"the file states {stated:g} Hz, its timestamps give {grid.rate:.6g} Hz, which is used"
+            notes.append(Note("stated_rate", text))
+    clocks = {}
+    if clock and grid.kind != "irregular" and grid.away() >= 0.05:
+        kept = grid.places >= 0
+        held = np.full(grid.length, np.nan)
+        held[grid.places[kept]] = times[kept]
+        clocks = {clock: held}
+    out = []
+    for name, kind, unit, values in columns:
+        samples, valid = grid.place(np.asarray(values, dtype=np.float32)[order])
+        said = replace(options, columns={name: kind, **options.columns}) if kind != "other" else options
+        made = channel(name, samples, grid.rate, unit, said, notes, valid=valid, rate_source="timestamps")
+        out.append(
+            replace(made, start=float(times[0]) - origin, rate_stated=stated or None, drift_ppm=ppm, clocks=clocks)
+        )
+    return out
 
 
 def by_number(
