@@ -26,3 +26,62 @@ def test_resnet34_has_7_218_753_parameters_at_any_length(length: int) -> None:
     assert {name: stage["parameters"] for name, stage in stages.items()} == {k: v[1] for k, v in RESNET34.items()}
     if length == 500:
         assert {name: stage["shape"] for name, stage in stages.items()} == {k: v[0] for k, v in RESNET34.items()}
+
+
+# -- pressure: LSTM --------------------------------------------------------------------------------------------
+
+
+def parameters(net) -> int:  # a torch module, which may not be installed
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "lstm", "head"),
+    [
+        ({}, 5_257_216, 172_545),
+        ({"bidirectional": True}, 14_708_736, 303_617),
+        ({"hidden": 128, "layers": 2}, 199_168, 8_321),
+        ({"hidden": 256, "layers": 2}, 791_552, 41_217),
+    ],
+)
+def test_pressure_lstm_has_the_parameters_of_the_module_that_was_run(options: dict, lstm: int, head: int) -> None:
+    pytest.importorskip("torch")
+    from pulsewise.models import lstm as plugin
+
+    stages = {s["name"]: s["parameters"] for s in plugin.build(plugin.Config(**options)).stages(1250)}
+    assert stages == {"lstm": lstm, "mean": 0, "head": head}
+    assert options or lstm + head == 5_429_761
+    assert not options.get("bidirectional") or lstm + head == 15_012_353
+
+
+# -- SiamQuality -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("depth", "backbone", "features", "whole"),
+    [
+        (18, 2_167_632, 384, 2_826_064),
+        (34, 4_067_088, 384, 4_725_520),
+        (50, 8_987_856, 1536, 14_369_488),
+        (101, 15_920_592, 1536, 21_302_224),
+        (152, 21_632_208, 1536, 27_013_840),
+    ],
+)
+def test_siamquality_encoders_have_the_parameters_of_the_table(
+    depth: int, backbone: int, features: int, whole: int
+) -> None:
+    torch = pytest.importorskip("torch")
+    from pulsewise.models import siamquality
+
+    with torch.device("meta"):
+        net = siamquality.SimSiam(siamquality.Encoder(siamquality.Config(depth=depth)))
+    assert (parameters(net.encoder), net.encoder.size, parameters(net)) == (backbone, features, whole)
+
+
+def test_the_transformer_is_of_the_encoders_size_and_the_tiny_network_is_tiny() -> None:
+    pytest.importorskip("torch")
+    from pulsewise.models import tiny, transformer
+
+    assert parameters(transformer.build(transformer.Config())) == pytest.approx(2_167_632, rel=0.03)
+    largest = tiny.build(tiny.Config(channels=6, outputs=4))
+    assert parameters(tiny.build(tiny.Config())) < parameters(largest) <= 10_000

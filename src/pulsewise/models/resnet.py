@@ -8,7 +8,9 @@ from typing import Any, Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pulsewise.models._layers import Conv, Layout, Norm, arrange, max_pool, mean_pool
+from pulsewise.models._attention import Attention
+from pulsewise.models._layers import Conv, Layout, Norm, arrange, he, max_pool, mean_pool, row
+from pulsewise.models._layers import stage as residual
 
 NEURAL = True
 BLOCKS: dict[int, tuple[int, int, int, int]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -28,6 +30,10 @@ class Config:
         Channels of the first stage; each later stage doubles them. The published network has 64.
     dropout : float
         Share of pooled features dropped in training, before the head.
+    attention : bool
+        Self-attention over the sequence of features of the last stage, before the mean over time.
+    heads : int
+        Of the attention; a divisor of the features (512, or 2048 at depth 50).
     """
 
     channels: int = 1
@@ -36,35 +42,16 @@ class Config:
     depth: Literal[18, 34, 50] = 34
     width: int = 64
     dropout: float = 0.5
+    attention: bool = False
+    heads: int = 8
 
     def __post_init__(self) -> None:
         if min(self.channels, self.outputs, self.width) < 1:
             raise ValueError("channels, outputs and width are at least 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a share from 0 to below 1, {self.dropout:g} came")
-
-
-class Block(nn.Module):
-    """A residual block: two convolutions of 3, or (bottleneck) 1-3-1; the sum with the input, then ReLU."""
-
-    def __init__(self, channels_in: int, width: int, stride: int, bottleneck: bool) -> None:
-        super().__init__()
-        out = width * 4 if bottleneck else width
-        kernels = (1, 3, 1) if bottleneck else (3, 3)
-        sizes = (channels_in, *(width,) * (len(kernels) - 1), out)
-        strides = (1, stride, 1) if bottleneck else (stride, 1)
-        self.convs = nn.ModuleList(Conv(sizes[i], sizes[i + 1], kernel, strides[i]) for i, kernel in enumerate(kernels))
-        self.norms = nn.ModuleList(Norm(size) for size in sizes[1:])
-        changes = channels_in != out or stride != 1
-        self.shortcut = nn.Sequential(Conv(channels_in, out, 1, stride), Norm(out)) if changes else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) to (B, D, ceil(T / stride)), or the same with a height of one."""
-        y = x
-        for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            y = norm(conv(functional.relu(y) if i else y))
-        result: Tensor = functional.relu(y + self.shortcut(x))
-        return result
+        if self.heads < 1 or (self.attention and self.width * 8 % self.heads):
+            raise ValueError(f"heads divide the {self.width * 8} features, {self.heads} came")
 
 
 class ResNet(nn.Module):
@@ -84,19 +71,16 @@ class ResNet(nn.Module):
         size = config.width
         for stage, blocks in enumerate(BLOCKS[config.depth]):
             width = config.width * 2**stage
-            layer = nn.Sequential()
-            for i in range(blocks):
-                layer.append(Block(size, width, 2 if stage and i == 0 else 1, bottleneck))
-                size = width * 4 if bottleneck else width
-            setattr(self, f"layer{stage + 1}", layer)
+            setattr(self, f"layer{stage + 1}", residual(size, width, blocks, 2 if stage else 1, bottleneck))
+            size = width * 4 if bottleneck else width
+        if config.attention:
+            self.attention = Attention(size, config.heads)
         self.head = nn.Linear(size, config.outputs)
         self._initialise()
 
     def _initialise(self) -> None:
         """He et al. 2015 (fan out) for convolutions, 1 and 0 for norms, N(0, 0.01) and 0 for the head."""
-        for module in self.modules():
-            if isinstance(module, Conv):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        he(self)
         nn.init.normal_(self.head.weight, 0.0, 0.01)
         nn.init.zeros_(self.head.bias)
 
@@ -106,6 +90,8 @@ class ResNet(nn.Module):
         x = max_pool(functional.relu(self.norm1(self.conv1(x))))
         for stage in range(1, 5):
             x = getattr(self, f"layer{stage}")(x)
+        if self.config.attention:
+            x = self.attention(x.flatten(2).transpose(1, 2)).transpose(1, 2)
         return mean_pool(x)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,8 +111,10 @@ class ResNet(nn.Module):
             layer = getattr(self, f"layer{stage}")
             samples = _half(samples)
             rows.append((f"layer{stage}", (_channels(layer), samples), (layer,)))
+        if self.config.attention:
+            rows.append(("attention", (_channels(self.layer4), samples), (self.attention,)))
         rows.append(("head", (self.config.outputs,), (self.head,)))
-        return [{"name": name, "shape": list(shape), "parameters": _parameters(*parts)} for name, shape, parts in rows]
+        return [row(name, shape, *parts) for name, shape, parts in rows]
 
 
 def _half(samples: int) -> int:
@@ -136,10 +124,6 @@ def _half(samples: int) -> int:
 def _channels(layer: nn.Module) -> int:
     last = [module for module in layer.modules() if isinstance(module, Conv)][-1]
     return last.out_channels
-
-
-def _parameters(*parts: nn.Module) -> int:
-    return sum(p.numel() for part in parts for p in part.parameters() if p.requires_grad)
 
 
 def build(config: Config) -> ResNet:
