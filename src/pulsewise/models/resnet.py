@@ -112,7 +112,7 @@ class ResNet(nn.Module):
             samples = _half(samples)
             rows.append((f"layer{stage}", (_channels(layer), samples), (layer,)))
         if self.config.attention:
-            rows.append(("attention", (_channels(self.layer4), samples), (self.attention,)))
+            rows.append(("attention", (self.head.in_features, samples), (self.attention,)))
         rows.append(("head", (self.config.outputs,), (self.head,)))
         return [row(name, shape, *parts) for name, shape, parts in rows]
 
