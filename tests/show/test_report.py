@@ -15,7 +15,7 @@ from pulsewise.core.plugin import Target, Task
 from pulsewise.judge.evaluate import judge_rows
 from pulsewise.judge.result import Example, FlowStep, SplitSummary, Training
 from pulsewise.judge.score import Settings
-from pulsewise.show.report import _css, render, report
+from pulsewise.show.report import render, report, stylesheet
 
 GLUCOSE = Task("glucose", (Target("glucose", "mg/dL", 20, 600),))
 INJECTIONS = (
@@ -257,7 +257,7 @@ def contrast(one, two):
 
 
 def test_text_can_be_read_in_light_in_dark_and_on_paper():
-    palettes = re.findall(r":root \{(.*?)\}", _css(), re.DOTALL)
+    palettes = re.findall(r":root \{(.*?)\}", stylesheet(), re.DOTALL)
     assert len(palettes) == 3
     for palette in palettes:
         colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+);", palette))

@@ -113,7 +113,7 @@ def render(result: Result, rows: pa.Table) -> str:
         pictures[part.key] = draw(part, mine, mark(result))
     training = Markup(plots.training(result.training, "training", mark(result))) if result.training else ""  # noqa: S704  # our own SVG, its texts escaped by the writer
     text: str = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             result=result,
@@ -130,7 +130,7 @@ def render(result: Result, rows: pa.Table) -> str:
             recipe=result.provenance.get("recipe", ""),
             most=MOST_PEOPLE,
             open=False,
-            css=Markup(_css()),  # noqa: S704  # our own file
+            css=Markup(stylesheet()),  # noqa: S704  # our own file
             version=pulsewise.__version__,
         )
     )
@@ -236,12 +236,14 @@ def _plain(value: Any) -> str:
 
 
 @cache
-def _css() -> str:
+def stylesheet() -> str:
+    """The style sheet of every page."""
     return (files("pulsewise.show") / "report.css").read_text(encoding="utf-8")
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this room with the words they share."""
     environment = Environment(
         loader=PackageLoader("pulsewise", "show"),
         autoescape=True,
