@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -108,35 +108,54 @@ def _installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
+def _parsed(path: Path) -> ast.Module:
+    """The tree of a file, parsed once as long as the file stays as it is."""
+    about = path.stat()
+    return _parse(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=512)
+def _parse(path: Path, changed: int, size: int) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _describe(room: str, name: str, module: str, path: Path | None) -> Plugin:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8")) if path else ast.Module([], [])
+        tree = _parsed(path) if path else ast.Module([], [])
     except SyntaxError as error:
         return Plugin(room, name, f"cannot be read: line {error.lineno}: {error.msg}", module)
     summary = (ast.get_docstring(tree) or "").partition("\n")[0]
-    libraries = _libraries(tree, path.parent if path else None, set())
+    libraries = _libraries(path, set()) if path else set()
     third = sorted(libraries - set(sys.stdlib_module_names) - {"pulsewise", "numpy", "scipy", "pyarrow"})
     return Plugin(
         room, name, summary, module, tuple(third), tuple(x for x in third if not _installed(x)), _offers(tree)
     )
 
 
-def _libraries(tree: ast.Module, folder: Path | None, seen: set[str]) -> set[str]:
+def _libraries(path: Path, seen: set[str]) -> set[str]:
     """Libraries a file imports, itself and by the private files (`_name.py`) of its room."""
+    found, parts = _imports(_parsed(path))
+    libraries = set(found)
+    for part in parts:
+        beside = path.parent / f"{part}.py"
+        if part not in seen and beside.is_file():
+            seen.add(part)
+            libraries |= _libraries(beside, seen)
+    return libraries
+
+
+@lru_cache(maxsize=512)
+def _imports(tree: ast.Module) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Names of the libraries that a file imports, and names that may be private files beside it."""
     found: set[str] = set()
+    parts: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found.add(node.module.partition(".")[0])
-            parts = {node.module.rpartition(".")[2], *(alias.name for alias in node.names)}
-            for part in sorted(
-                p for p in parts - seen if p.startswith("_") and folder and (folder / f"{p}.py").is_file()
-            ):
-                seen.add(part)
-                inner = ast.parse((Path(str(folder)) / f"{part}.py").read_text(encoding="utf-8"))
-                found |= _libraries(inner, folder, seen)
-    return found
+            parts |= {node.module.rpartition(".")[2], *(alias.name for alias in node.names)}
+    return frozenset(found), tuple(sorted(part for part in parts if part.startswith("_")))
 
 
 def _offers(tree: ast.Module) -> tuple[str, ...]:
