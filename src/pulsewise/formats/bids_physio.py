@@ -59,7 +59,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
         table = read_rows(plain, Dialect("utf-8", "\t", width=len(names)), [Role(name, "signal") for name in names])
     if not table.rows:
         raise InputError("empty_recording", "the table has no rows")
-    if all(column.wrong > 0.5 * table.rows for column in table.columns):
+    if all(c.wrong > 0.5 * table.rows or not np.isfinite(np.asarray(c.values)).any() for c in table.columns):
         raise InputError("malformed", "the table holds no numbers", fix="a BIDS table has no header")
     if table.truncated and options.strict:
         raise InputError("truncated", "the last row breaks off", fix="read without --strict to keep the whole rows")
