@@ -109,6 +109,7 @@ def test_verdict_first_then_flow_split_controls_accuracy(rows):
         "The worst windows, drawn",
         "Training",
         "What is not assessed here",
+        "Reporting checklists and clauses",
         "Where these figures come from",
     ]
     text = text.replace("\u00a0", " ")

@@ -236,7 +236,7 @@ def _icgm_rates(device: ArrayLike | None, true: ArrayLike | None) -> list[Criter
     d, x = np.asarray(device, np.float64), np.asarray(true, np.float64)
     found = []
     for letter, text, says, is_ in tests:
-        chosen = says(d)
+        chosen = says(d) & np.isfinite(x)  # a comparison with NaN is false
         share = float(np.mean(is_(x[chosen]))) if chosen.any() else None
         met = None if share is None else share <= 0.01
         found.append(_icgm(letter, text, met, share, 0.01, "" if chosen.any() else "no such device rates"))

@@ -31,6 +31,7 @@ NUMBERS = (
     "time",
     "calibration",
     "reference_2",
+    "reference_sd",
 )
 COUNTS = ("window", "fold", "row")
 FLAGS = ("abstained",)
@@ -40,8 +41,9 @@ REQUIRED = ("reference", "estimate")
 `session`, `record`, `reading` (rows of one reading share it), `start` (s), `low` and `high` (interval),
 `quality` (0 to 1), `abstained` and `reasons` (codes joined by `;`), `label_age` (s), `time` (s, on one clock
 per person), `calibration` (the reading the estimate was calibrated with), `reference_2` (a second reading of the
-same moment), `window` (row of the store), `fold`, `row` (of the table of pairs), `age`, `sex`, `hour`, `device`,
-`site`, `estimator` (each is judged by itself), `condition_<name>`, and one `control_<name>` per no-skill predictor.
+same moment), `reference_sd` (spread of an invasive reference around its mean), `window` (row of the store), `fold`,
+`row` (of the table of pairs), `age`, `sex`, `hour`, `device`, `site`, `estimator` (each is judged by itself),
+`condition_<name>`, and one `control_<name>` per no-skill predictor.
 `reading` may be numbers. An abstained row may still carry the estimate the model would have given."""
 
 

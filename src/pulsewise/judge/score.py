@@ -23,7 +23,7 @@ from pulsewise.judge.result import (
     QuantityResult,
     Scores,
 )
-from pulsewise.judge.rows import Columns, in_time, per_reading, reading_codes
+from pulsewise.judge.rows import Columns, clock, in_time, per_reading, reading_codes
 from pulsewise.judge.tally import FIGURES, Tally
 from pulsewise.judge.tracking import track
 from pulsewise.judge.verdict import decide
@@ -174,7 +174,11 @@ def _standards(quantity: str, readings: Columns, settings: Settings) -> standard
     names, people = np.unique(readings["person"].astype(str), return_inverse=True)
     reference = _float(readings, "reference")
     known = len(names) > 0 and "" not in names
-    change = reference - _float(readings, "calibration")
+    change, spread, time = (
+        reference - _float(readings, "calibration"),
+        _float(readings, "reference_sd"),
+        clock(readings),
+    )
     sex = {str(p): str(s) for p, s in zip(names[people].tolist(), readings["sex"].astype(str).tolist(), strict=True)}
     pairs = standards.Pairs(
         reference,
@@ -183,6 +187,8 @@ def _standards(quantity: str, readings: Columns, settings: Settings) -> standard
         names,
         in_time(readings) if known else None,
         change if np.isfinite(change).any() else None,
+        spread if np.isfinite(spread).any() else None,
+        time if np.isfinite(time).any() else None,
         sex,
     )
     return standards.judge(

@@ -90,7 +90,8 @@ class Standards:
 class Pairs:
     """Readings with both values, in the unit of the standards; `people` None where unknown, `order` sorts in time.
 
-    `change` is how far the reference is from the one the estimate was calibrated with, NaN where unknown.
+    `change` is how far the reference is from the one the estimate was calibrated with, `spread` the SD of an invasive
+    reference around its mean, `time` s on one clock per person; NaN where unknown.
     """
 
     reference: Floats
@@ -99,6 +100,8 @@ class Pairs:
     names: NDArray[np.str_]
     order: Codes | None = None
     change: Floats | None = None
+    spread: Floats | None = None
+    time: Floats | None = None
     sex: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -119,7 +122,10 @@ def judge(quantity: str, pairs: Pairs, *, config: Config, resamples: int, seed: 
 
 
 def _intermittent(quantity: str, p: Pairs, config: Config, resamples: int, seed: int) -> tuple[list[Criterion], str]:
-    found = pressure.iso_81060_2(p.estimate - p.reference, p.people)
+    errors = p.estimate - p.reference
+    if config.invasive and p.spread is not None:
+        errors = pressure.error_outside(p.estimate, p.reference, np.nan_to_num(p.spread))
+    found = pressure.iso_81060_2(errors, p.people)
     who = None if p.people is None else p.names[p.people]
     return found + pressure.iso_81060_2_design(quantity, p.reference, who, sex=p.sex, invasive=config.invasive), ""
 
@@ -156,7 +162,39 @@ def _fda_clinic(quantity: str, p: Pairs, config: Config, resamples: int, seed: i
 
 
 def _icgm(quantity: str, p: Pairs, config: Config, resamples: int, seed: int) -> tuple[list[Criterion], str]:
-    return glucose.icgm(p.reference, p.estimate, p.people, resamples=max(resamples, 1), seed=seed), ""
+    known = p.people is not None and p.time is not None and p.order is not None
+    device, true = _rates(p) if known else (None, None)
+    found = glucose.icgm(
+        p.reference,
+        p.estimate,
+        p.people,
+        estimate_rate=device,
+        reference_rate=true,
+        resamples=max(resamples, 1),
+        seed=seed,
+    )
+    return found, ""
+
+
+LONGEST_STEP_S = 900.0
+"""Two readings of a person further apart than this give no rate of change."""
+
+
+def _rates(p: Pairs) -> tuple[Floats, Floats] | tuple[None, None]:
+    """mg/dL per minute of estimate and reference since the person's reading before, NaN where there is none near."""
+    if p.people is None or p.time is None or p.order is None:
+        return None, None
+    rows = np.lexsort((p.order, p.people))
+    minutes = np.diff(p.time[rows]) / 60
+    near = (np.diff(p.people[rows]) == 0) & (minutes > 0) & (minutes <= LONGEST_STEP_S / 60)
+    if not near.any():
+        return None, None
+    found = []
+    for values in (p.estimate, p.reference):
+        rate = np.full(len(rows), np.nan)
+        rate[rows[1:][near]] = np.diff(values[rows])[near] / minutes[near]
+        found.append(rate)
+    return found[0], found[1]
 
 
 def _heart_rate(quantity: str, p: Pairs, config: Config, resamples: int, seed: int) -> tuple[list[Criterion], str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -23,6 +23,7 @@ TINT = 0.075
 """Each zone is this much deeper than the one before it, so that the order is seen without telling colours apart."""
 
 WIDTH, HEIGHT = 5.0, 4.9
+MARGINS = 0.62, 0.52, 0.12, 0.12
 
 
 def error_grid(grid: Grid, reference: Floats, estimate: Floats, name: str, mark: str = "") -> str:
@@ -31,14 +32,14 @@ def error_grid(grid: Grid, reference: Floats, estimate: Floats, name: str, mark:
         return ""
     top = _top(reference, estimate)
     with style():
-        figure, (axis,) = canvas(WIDTH, HEIGHT)
+        figure, (axis,) = canvas(WIDTH, HEIGHT, margins=MARGINS)
         _zones(axis, grid.name, top)
         for line in LINES[grid.name](top):
             x, y = np.array(line, dtype=np.float64).T
             axis.plot(x, y, color=LINE, lw=1, zorder=2, solid_joinstyle="miter")
         axis.plot([0, top], [0, top], color=MUTED, lw=0.8, ls=(0, (1, 3)), zorder=2)
         points(axis, np.clip(reference, 0, top), np.clip(estimate, 0, top))
-        _letters(figure, axis, grid.name, top)
+        _letters(axis, grid.name, top)
         axis.set_xlim(0, top)
         axis.set_ylim(0, top)
         axis.set_aspect("equal")
@@ -56,6 +57,7 @@ def _top(reference: Floats, estimate: Floats) -> float:
     return 400.0 if max(float(reference.max(initial=0)), float(estimate.max(initial=0))) <= 400 else 600.0
 
 
+@cache
 def _mesh(name: str, top: float, step: float) -> tuple[Floats, NDArray[np.int64]]:
     """Midpoints of a mesh, and the zone at each [estimate, reference]: 0 for A to 4 for E."""
     at = np.arange(step / 2, top, step)
@@ -74,21 +76,29 @@ def _zones(axis: Axes, name: str, top: float) -> None:
     axis.imshow(colour, origin="lower", extent=(0, top, 0, top), zorder=0, interpolation="nearest", aspect="equal")
 
 
-def _letters(figure: Figure, axis: Axes, name: str, top: float) -> None:
-    """A letter in every part of a zone, where there is most room for it."""
+@cache
+def _places(name: str, top: float) -> tuple[tuple[str, float, float, float], ...]:
+    """Letter, reference, estimate and room (mg/dL to the nearest border) of every part of a zone with room for it."""
     at, zone = _mesh(name, top, 4.0)
+    found = []
     for k, letter in enumerate(glucose_grids.LETTERS):
         parts, count = ndimage.label(np.pad(zone == k, 1))
         for part in range(1, count + 1):
             inside = ndimage.distance_transform_edt(parts == part)[1:-1, 1:-1]
             room = float(inside.max()) * 4.0
-            if room < 0.018 * top:
-                continue
             place = inside if k else inside * np.linspace(0.6, 1, len(at))[None, :]
             y, x = np.unravel_index(int(np.argmax(place)), inside.shape)
-            axis.text(at[x], at[y], str(letter), ha="center", va="center", fontsize=13 if room > 0.03 * top else 10,
-                      color=INK, zorder=6, weight="bold",
-                      bbox={"boxstyle": "circle,pad=0.22", "fc": PAPER, "ec": "none", "alpha": 0.8})  # fmt: skip
+            if room >= 0.018 * top:
+                found.append((str(letter), float(at[x]), float(at[y]), room))
+    return tuple(found)
+
+
+def _letters(axis: Axes, name: str, top: float) -> None:
+    """A letter in every part of a zone, where there is most room for it."""
+    disc = {"boxstyle": "circle,pad=0.22", "fc": PAPER, "ec": "none", "alpha": 0.8}
+    for letter, x, y, room in _places(name, top):
+        size = 13 if room > 0.03 * top else 10
+        axis.text(x, y, letter, ha="center", va="center", fontsize=size, weight="bold", color=INK, zorder=6, bbox=disc)
 
 
 # -- lines ---------------------------------------------------------------------------------------------------

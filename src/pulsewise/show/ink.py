@@ -76,9 +76,22 @@ def style() -> Iterator[None]:
         yield
 
 
-def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of `width` x `height` inches with rows x columns axes, inside `style()`."""
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=144)
+def canvas(
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    margins: tuple[float, float, float, float] | None = None,
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `width` x `height` inches with rows x columns axes, inside `style()`.
+
+    Margins (left, bottom, right, top, in inches) are found by trial, which costs a drawing, unless they are given.
+    """
+    figure = Figure(figsize=(width, height), layout=None if margins else "constrained", dpi=144)
+    if margins:
+        left, bottom, right, top = margins
+        figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
     FigureCanvasSVG(figure)
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, [axis for line in axes for axis in line]

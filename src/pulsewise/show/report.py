@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 import pulsewise
 from pulsewise.core.disk import write_atomic
+from pulsewise.judge.checklist import stard, tripod_ai
+from pulsewise.judge.clauses import CLAUSES, FILE, Covered, covering
 from pulsewise.judge.finding import CHECKS
 from pulsewise.judge.result import STAMPS, ControlScore, PersonScore, QuantityResult, Result, Scores
 from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
@@ -66,6 +68,7 @@ CONTENTS = (
     ("coverage", "Abstention"),
     ("gallery", "Worst windows"),
     ("missing", "Not assessed"),
+    ("checklists", "Checklists"),
     ("provenance", "Provenance"),
 )
 
@@ -130,11 +133,21 @@ def render(result: Result, rows: pa.Table) -> str:
             recipe=result.provenance.get("recipe", ""),
             most=MOST_PEOPLE,
             open=False,
+            tripod=tripod_ai(result),
+            stard=stard(result),
+            clauses=_clauses(result),
+            clause_file=FILE,
             css=Markup(stylesheet()),  # noqa: S704  # our own file
             version=pulsewise.__version__,
         )
     )
     return text
+
+
+def _clauses(result: Result) -> list[Covered]:
+    """The clauses this result was judged by, each with its test, in the order of the standards."""
+    judged = {covering(c) for q in result.quantities for one in q.standards.judged for c in one.criteria}
+    return [row for row in CLAUSES if row in judged]
 
 
 def _template(result: Result) -> Markup | str:
