@@ -3,11 +3,16 @@
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 import pytest
 
 from pulsewise.core.errors import PulsewiseError
+from pulsewise.core.plugin import Target, Task
 from pulsewise.judge.columns import guess
 from pulsewise.judge.compare import compare
+from pulsewise.judge.evaluate import judge_rows
 from pulsewise.judge.pairs import read_pairs
 from pulsewise.judge.score import Settings
 
@@ -116,3 +121,22 @@ def test_several_devices_are_judged_each_by_itself(tmp_path):
         ("A", "systolic pressure by A"), ("B", "systolic pressure by B")]  # fmt: skip
     alone, _ = compare(written(tmp_path, table()), "sbp", settings=QUICK)
     assert alone.quantities[0].scores == result.quantities[0].scores
+
+
+def same_figures(one, other):
+    """Everything said of a quantity that follows from its rows."""
+    for name in ("scores", "agreement", "groups", "persons", "abstention", "standards"):
+        assert getattr(one, name) == getattr(other, name), name
+    assert [c for c in one.controls if c.mae.n] == list(other.controls)
+    assert one.coverage.share == other.coverage.share
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_rows_of_an_evaluation_compared_again_give_the_same_figures_to_the_last_digit(make_rows, tmp_path, form):
+    rows = make_rows(gain=0.4)
+    rows = rows.append_column("window", pa.array(range(len(rows))))  # as evaluate writes them: one row per window
+    path = tmp_path / f"rows.{form}"
+    (pacsv.write_csv if form == "csv" else pq.write_table)(rows, path)
+    evaluated = judge_rows(rows, Task("glucose", (Target("glucose", "mg/dL", 20, 600),)), QUICK)
+    compared, _ = compare(path, "glucose", settings=QUICK)
+    same_figures(evaluated.quantity("glucose"), compared.quantity("glucose"))

@@ -1,15 +1,18 @@
 """On real recordings, left out one person at a time, the no-skill predictors score what is known of them."""
 
+import pyarrow.csv as pacsv
 import pytest
 
 from pulsewise.data.prepare import prepare
 from pulsewise.data.split import make
+from pulsewise.judge.compare import compare
 from pulsewise.judge.evaluate import evaluate
+from pulsewise.judge.score import Settings
 from pulsewise.learn.recipe import fill
 from pulsewise.learn.train import train
 
 
-def judged(dataset, root, task, out):
+def judged(dataset, root, task, out, split="leave-one-person-out", model=None):
     recipe = fill(
         {
             "name": f"{dataset}-constant",
@@ -17,9 +20,9 @@ def judged(dataset, root, task, out):
             "condition": {"preset": "none", "rate": 125.0},
             "window": {"length_s": 2.0, "refuse": []},  # all rows, as the published figures have them
             "label": {"how": "constant"},
-            "split": {"name": "leave-one-person-out", "train": 0.85, "validation": 0.15, "test": 0.0},
+            "split": {"name": split, "train": 0.85, "validation": 0.15, "test": 0.0},
             "task": {"name": task},
-            "model": {"name": "constant"},
+            "model": model or {"name": "constant"},
             "evaluate": {"resamples": 200},
         }
     )
@@ -28,7 +31,7 @@ def judged(dataset, root, task, out):
     store = prepare(recipe.build_dataset(), out / "store", quantities=quantities, workers=1, **how)
     folds = make(store.columns(), recipe.split)
     bundles = [train(store, fold, recipe, out / str(k), progress=False) for k, fold in enumerate(folds.folds)]
-    return evaluate(bundles, store, folds, recipe)[0]
+    return evaluate(bundles, store, folds, recipe)
 
 
 def errors(result, quantity):
@@ -37,7 +40,7 @@ def errors(result, quantity):
 
 @pytest.mark.real_data
 def test_glucose_of_a_healthy_cohort_is_met_by_a_constant(real_data, tmp_path):
-    result = judged("ppg_glucose", real_data / "ppg-glucose-mendeley", "glucose", tmp_path)
+    result = judged("ppg_glucose", real_data / "ppg-glucose-mendeley", "glucose", tmp_path)[0]
     found = errors(result, "glucose")
     assert (found["median"], found["mean"]) == (13.59, 14.71)
     readings = result.quantity("glucose").view("readings")
@@ -48,7 +51,26 @@ def test_glucose_of_a_healthy_cohort_is_met_by_a_constant(real_data, tmp_path):
 @pytest.mark.real_data
 @pytest.mark.known_answers
 def test_three_segments_of_one_sitting_are_one_pressure_reading(real_data, tmp_path):
-    result = judged("ppg_bp", real_data / "ppg-bp", "pressure", tmp_path)
+    result = judged("ppg_bp", real_data / "ppg-bp", "pressure", tmp_path)[0]
     assert (errors(result, "sbp")["mean"], errors(result, "sbp")["median"]) == (16.53, 16.87)
     assert (errors(result, "dbp")["mean"], errors(result, "dbp")["median"]) == (9.20, 8.97)
     assert (result.quantity("sbp").view("readings").n, result.quantity("sbp").view("windows").n) == (142, 426)
+
+
+@pytest.mark.real_data
+@pytest.mark.known_answers
+@pytest.mark.parametrize(
+    ("dataset", "folder", "task"),
+    [("ppg_glucose", "ppg-glucose-mendeley", "glucose"), ("ppg_bp", "ppg-bp", "pressure")],
+)
+def test_evaluate_and_compare_agree_to_the_last_digit(dataset, folder, task, real_data, tmp_path):
+    ridge = {"name": "classical", "kind": "ridge"}
+    result, rows = judged(dataset, real_data / folder, task, tmp_path, "grouped-k-fold", ridge)
+    path = tmp_path / "rows.csv"
+    pacsv.write_csv(rows, path)
+    for part in result.quantities:
+        again, _ = compare(path, part.quantity, settings=Settings(resamples=200))
+        other = again.quantity(part.quantity)
+        assert [c for c in part.controls if c.mae.n] == list(other.controls)
+        for name in ("scores", "agreement", "groups", "persons", "abstention", "standards"):
+            assert getattr(part, name) == getattr(other, name), name

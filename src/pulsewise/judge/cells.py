@@ -18,8 +18,8 @@ from pulsewise.judge.columns import guess, is_text
 
 Floats = NDArray[np.float64]
 
-MOST_ROWS = 20_000_000
-"""Rows of one table; more are refused before they fill the memory."""
+MOST_ROWS = 4_000_000
+"""Rows of one table; more are refused before they are read, because they would fill the memory (about 1 KiB each)."""
 
 DAY_S = 86_400.0
 
@@ -67,6 +67,7 @@ def read_cells(
         raise InputError("not_found", f"no table {path.name!r}")
     if path.suffix.lower() in (".parquet", ".pq"):
         return _parquet(path, quantity, given, binary)
+    _check_rows(_lines(path))
     dialect = csv.dialect_of(path)
     if not dialect.names:
         raise InputError("shape", "the table has no header", fix="name the columns in its first line")
@@ -76,7 +77,8 @@ def read_cells(
     for role, i in places.items():
         forms[i] = "text" if is_text(role, binary) else "number"
     table = csv.columns(path, dialect, forms, date_format=date_format)
-    _check_rows(table.rows)
+    if not table.rows:
+        raise InputError("empty_recording", "the table holds a header and no rows")
     found = {}
     for role, i in places.items():
         column, made = table.columns[i], Cells(names[i], wrong=table.columns[i].wrong)
@@ -91,11 +93,19 @@ def read_cells(
     return found, table.rows
 
 
+def _lines(path: Path) -> int:
+    """Lines of a file, counted before any of it is parsed."""
+    count = 0
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            count += max(block.count(b"\n"), block.count(b"\r"))
+    return count
+
+
 def _check_rows(rows: int) -> None:
-    if not rows:
-        raise InputError("empty_recording", "the table holds a header and no rows")
-    if rows > MOST_ROWS:
-        raise InputError("too_large", f"at most {MOST_ROWS:,} rows are judged at once", fix="cut the table into parts")
+    if rows > MOST_ROWS + 1000:  # a header and comments
+        what = f"at most {MOST_ROWS:,} rows are judged at once, the table has {rows:,}"
+        raise InputError("too_large", what, fix="judge a random sample of whole people, or the table in parts")
 
 
 def _parquet(path: Path, quantity: str, given: Mapping[str, str], binary: bool) -> tuple[dict[str, Cells], int]:
@@ -106,6 +116,8 @@ def _parquet(path: Path, quantity: str, given: Mapping[str, str], binary: bool) 
         table = pq.read_table(path, columns=[names[i] for i in places.values()])
     except (pa.ArrowException, OSError) as error:
         raise InputError("malformed", "the file is not a Parquet table") from error
+    if not table.num_rows:
+        raise InputError("empty_recording", "the table holds no rows")
     found = {role: _arrow(names[i], table.column(names[i]), is_text(role, binary)) for role, i in places.items()}
     return found, table.num_rows
 

@@ -96,7 +96,7 @@ def with_controls(pairs: Pairs, train: str | Path | Pairs | None = None) -> tupl
     about: dict[str, About] = {}
     for estimator in np.unique(columns["estimator"]):
         mine = columns["estimator"] == estimator
-        part = {name: column[mine] for name, column in columns.items()}
+        part = columns if mine.all() else {name: column[mine] for name, column in columns.items()}
         for name, control in _controls(part, seen).items():
             about[name] = About(control.title, control.needs, control.reason)
             if control.available:

@@ -226,7 +226,7 @@ def judge_rows(
     for target in task.targets:
         for estimator in np.unique(columns["estimator"]).tolist() or [""]:
             mine = (columns["quantity"] == target.quantity) & (columns["estimator"] == estimator)
-            part = {key: column[mine] for key, column in columns.items()}
+            part = columns if mine.all() else {key: column[mine] for key, column in columns.items()}
             judged = judge_quantity(
                 part, target.quantity, target.unit, settings, stamps=stamps, about=about, checked=split is not None
             )

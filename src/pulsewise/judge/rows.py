@@ -73,14 +73,9 @@ def columns_of(rows: pa.Table) -> Columns:
         else:
             result[name] = _words(column)
     n = rows.num_rows
-    for name in TEXT:
-        result.setdefault(name, np.full(n, "", dtype="U1"))
-    for name in NUMBERS:
-        result.setdefault(name, np.full(n, np.nan))
-    for name in COUNTS:
-        result.setdefault(name, np.full(n, -1, dtype=np.int64))
-    for name in FLAGS:
-        result.setdefault(name, np.zeros(n, dtype=bool))
+    for names, default in ((TEXT, ""), (NUMBERS, np.nan), (COUNTS, -1), (FLAGS, False)):
+        for name in names:
+            result.setdefault(name, np.broadcast_to(np.array(default), n))  # takes no memory
     return result
 
 
@@ -196,7 +191,7 @@ def per_reading(columns: Columns, codes: NDArray[np.int64], keep: NDArray[np.boo
     result: Columns = {"windows": counts.astype(np.int64)}
     for name, column in columns.items():
         kept = column[keep]
-        if kept.dtype.kind == "f":
+        if kept.dtype.kind == "f" and len(counts) < len(kept):
             finite = np.isfinite(kept.astype(np.float64))
             total = np.bincount(inverse, weights=np.where(finite, kept, 0.0).astype(np.float64), minlength=len(counts))
             number = np.bincount(inverse, weights=finite, minlength=len(counts))

@@ -114,12 +114,13 @@ def judge_quantity(
     codes = reading_codes(columns)
     finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
     accepted = finite & ~columns["abstained"].astype(bool)
+    needed = {name: columns[name] for name in ("person", "reference", "estimate", "low", "high")}
+    readings = per_reading(columns, codes, finite)
     views = {
-        "readings": per_reading(columns, codes, finite),
-        "windows": {name: column[finite] for name, column in columns.items()},
-        "accepted": per_reading(columns, codes, accepted),
+        "readings": readings,
+        "windows": {name: column[finite] for name, column in needed.items()},
+        "accepted": readings if (accepted == finite).all() else per_reading(needed, codes, accepted),
     }
-    readings = views["readings"]
     tally = Tally(columns["person"][finite].astype(str))
     for name, view in views.items():
         _add(tally, name, view)

@@ -21,7 +21,7 @@ best case such a model explains 1 % of the variance."""
 
 HEADLINES: dict[str, str] = {
     "skill": "The model shows skill for {title} on people it never saw",
-    "skill_unchecked": "The estimates show skill for {title}, if these people were new to their maker",
+    "skill_unchecked": "The estimates show skill for {title} on these people",
     "skill_simulated": "The model shows skill for {title} on simulated people it never saw",
     "known_people": "The model shows skill for {title}, but only on people it was trained on",
     "no_evidence": "No evidence of skill for {title} over {best}",
@@ -128,6 +128,8 @@ def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str],
         text += (
             f" Its estimates vary by {_number(estimate)} {unit} (SD) where the references vary by {_number(reference)}."
         )
+    if not checked and scores.people:
+        text += " Whether these people took part in making the model is not known."
     if FEWEST_PEOPLE <= scores.people < FEW_PEOPLE:
         text += f" With fewer than {FEW_PEOPLE} people the interval is rough."
     if 0 < scores.people < FEWEST_PEOPLE:
