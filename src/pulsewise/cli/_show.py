@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from pulsewise.cli._run import Run
+    from pulsewise.judge.parts import Paired
     from pulsewise.judge.result import Number, QuantityResult, Result
 
 GATES = ("skill", "skill_low")
@@ -39,6 +40,25 @@ def verdict(result: Result) -> None:
         if without:
             _output.prose(f"Not possible on these data: {', '.join(without)}.")
     _output.prose("skill: how much smaller the model's error is than this predictor's; intervals are over people.\n")
+
+
+def paired(found: Paired) -> None:
+    """Print two estimators beside each other."""
+    _output.prose(f"{found.headline}.")
+    names = (found.first, found.second)
+    rows: list[Mapping[str, Any]] = [
+        {"figure": f"MAE of {name}, {found.unit}", "value": interval(mae)}
+        for name, mae in zip(names, found.mae, strict=True)
+    ]
+    rows += [
+        {"figure": "difference of the MAE", "value": interval(found.difference, digits=2)},
+        {"figure": "difference of the RMSE", "value": interval(found.difference_rmse, digits=2)},
+        {"figure": f"{found.first} is closer on", "value": interval(found.closer, 100, " %", digits=0)},
+        {"figure": "rows both answer", "value": f"{found.rows} of {found.people} people"},
+        {"figure": "rows only one answers", "value": f"{found.first_only} and {found.second_only}"},
+    ]
+    _output.table(rows, ("figure", "value"))
+    print()
 
 
 def _rows(numbers: Mapping[str, Number], part: QuantityResult) -> Iterator[Mapping[str, Any]]:

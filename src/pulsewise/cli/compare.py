@@ -8,12 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from pulsewise.cli._options import DateFormat, Json, Overwrite, Unit
+from pulsewise.core.errors import UsageError
 
 PANEL = "Use"
 
 
 def compare(
     table: Annotated[Path, typer.Argument(help="CSV or Parquet with a reference and an estimate per row.")],
+    second: Annotated[Path | None, typer.Argument(help="With --paired: a second estimator on the same rows.")] = None,
+    *,
     quantity: Annotated[str, typer.Option("--quantity", help="glucose, sbp, dbp, heart_rate, af, …")],
     reference: Annotated[str, typer.Option("--reference", metavar="COLUMN", help="Column of the references.")] = "",
     estimate: Annotated[str, typer.Option("--estimate", metavar="COLUMN", help="Column of the estimates.")] = "",
@@ -30,6 +33,13 @@ def compare(
     date_format: DateFormat = None,
     train: Annotated[
         Path | None, typer.Option("--train", metavar="TABLE", help="Fit the predictors without skill on this table.")
+    ] = None,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Two tables: the difference of their errors, over people.")
+    ] = False,
+    margin: Annotated[
+        float | None,
+        typer.Option("--margin", help="With --paired: an excess of the MAE that still counts as not worse."),
     ] = None,
     rows: Annotated[
         Path | None, typer.Option("--rows", metavar="FILE", help="Write each pair with its error and zones as CSV.")
@@ -53,7 +63,11 @@ def compare(
     Column names are guessed (reference, estimate, subject, time, age, …) or given. Writes report.html, result.json
     and figures.csv; needs no model and no torch.
 
-    Example: pulsewise compare pairs.csv --quantity sbp --subject patient --fail-under skill=0.05
+    With --paired and two tables their rows are matched (by person and time, else in order) and the difference of
+    the errors is given with its interval over people.
+
+    Examples: pulsewise compare pairs.csv --quantity sbp --subject patient --fail-under skill=0.05;
+    pulsewise compare new.csv old.csv --paired --margin 1 --quantity sbp
     """
     from pulsewise.cli import _output, _show
     from pulsewise.cli._provenance import command, commit
@@ -61,6 +75,8 @@ def compare(
     from pulsewise.judge.pairs import read_pairs
     from pulsewise.judge.score import Settings
 
+    if (second is not None) != paired or (margin is not None and not paired):
+        raise UsageError("usage", "two tables and --margin go with --paired, one table without")
     gates = [_show.gate(text) for text in fail_under or ()]
     named = {"reference": reference, "estimate": estimate, "person": subject, "time": time, "calibration": calibration}
     given = {role: name for role, name in named.items() if name} | roles(column or ())
@@ -69,12 +85,15 @@ def compare(
     pairs = read_pairs(table, quantity, given=given, unit=unit or "", date_format=date_format)
     settings = Settings(level=level, resamples=resamples, seed=seed, keep_ids=keep_ids)
     told = {"command": command(), "commit": commit()}
-    result, judged = judge(pairs, train=train, settings=settings, provenance=told)
+    other = read_pairs(second, quantity, given=given, unit=unit or "", date_format=date_format) if second else None
+    result, judged = judge(pairs, beside=other, margin=margin, train=train, settings=settings, provenance=told)
     write(result, judged, files, keep_ids=keep_ids)
     names = {name: path.as_posix() for name, path in files.items()}
     if json:
         _output.emit("compare", {"files": names, "result": result.to_dict()})
     else:
+        if result.paired:
+            _show.paired(result.paired)
         _show.verdict(result)
         _output.facts(names)
     _show.check_gates(result, gates)
@@ -82,8 +101,6 @@ def compare(
 
 def roles(texts: Any) -> dict[str, str]:
     """`NAME=ROLE` as role to name; `usage` where it is not of that form."""
-    from pulsewise.core.errors import UsageError
-
     found = {}
     for text in texts:
         name, _, role = text.rpartition("=")
@@ -95,8 +112,6 @@ def roles(texts: Any) -> dict[str, str]:
 
 def targets(folder: Path, rows: Path | None, *, overwrite: bool) -> dict[str, Path]:
     """The files to write; `output_exists` before anything is computed where one is there and must stay."""
-    from pulsewise.core.errors import UsageError
-
     files = {"report": folder / "report.html", "result": folder / "result.json", "figures": folder / "figures.csv"}
     files |= {"rows": rows} if rows is not None else {}
     for path in files.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pulsewise.clinical.controls import Control, predict
 from pulsewise.clinical.left_out import left_out
 from pulsewise.judge.audit_pairs import audit_pairs
 from pulsewise.judge.evaluate import judge_rows
+from pulsewise.judge.paired import match, paired
 from pulsewise.judge.pairs import Pairs, read_pairs
 from pulsewise.judge.result import Result
 from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
@@ -33,6 +35,8 @@ def compare(
     given: Mapping[str, str] | None = None,
     unit: str = "",
     train: str | Path | Pairs | None = None,
+    beside: str | Path | Pairs | None = None,
+    margin: float | None = None,
     settings: Settings | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> tuple[Result, pa.Table]:
@@ -49,6 +53,10 @@ def compare(
     train : path or Pairs, optional
         A table with references on which the predictors without skill are fitted; without it, each person's are
         fitted on the other people of the table.
+    beside : path or Pairs, optional
+        A second estimator on the same rows; `Result.paired` then holds the difference, over people.
+    margin : float, optional
+        By how much the mean absolute error of the first may exceed that of the second and still count as not worse.
     settings : Settings, optional
         Level, resamples and seed.
     provenance : mapping, optional
@@ -63,6 +71,12 @@ def compare(
     Raises what `read_pairs` raises, and `leakage_detected` where a person is in both tables.
     """
     pairs = table if isinstance(table, Pairs) else read_pairs(Path(table), quantity, given=given, unit=unit)
+    names = None
+    if beside is not None:
+        other = (
+            beside if isinstance(beside, Pairs) else read_pairs(Path(beside), pairs.task.name, given=given, unit=unit)
+        )
+        pairs, names = match(pairs, other)
     rows, about, note = with_controls(pairs, train)
     told = {"table": pairs.name, "columns": dict(pairs.columns), "versions": {"pulsewise": pulsewise.__version__}}
     result = judge_rows(
@@ -77,6 +91,11 @@ def compare(
         provenance={**told, **(provenance or {})},
         about=about,
     )
+    if names is not None:
+        target, settings = pairs.task.targets[0], settings or Settings()
+        difference = paired(rows, names, target.quantity, target.unit, margin=margin, level=settings.level,
+                            resamples=settings.resamples, seed=settings.seed)  # fmt: skip
+        result = dataclasses.replace(result, paired=difference)
     return result, rows
 
 

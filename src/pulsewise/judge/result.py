@@ -20,6 +20,7 @@ from pulsewise.core.errors import ArtifactError, UsageError
 from pulsewise.judge.finding import Audit
 from pulsewise.judge.number import REASONS as REASONS
 from pulsewise.judge.number import Number as Number
+from pulsewise.judge.parts import Detection, Paired, Permutation
 from pulsewise.judge.reference import ReferenceQuality
 from pulsewise.judge.standards import Standards
 from pulsewise.judge.tracking import Tracking
@@ -214,6 +215,8 @@ class QuantityResult:
     tracking: Tracking = field(default_factory=Tracking)
     reference_quality: ReferenceQuality = field(default_factory=ReferenceQuality)
     estimator: str = ""
+    permutations: tuple[Permutation, ...] = ()
+    detection: Detection | None = None
 
     @property
     def key(self) -> str:
@@ -283,6 +286,8 @@ class Result:
         Plain values: recipe, seed, versions, fingerprints, command.
     notes : tuple of str
         What was guessed about the table of pairs, or has to be known of it.
+    paired : Paired, optional
+        Two estimators beside each other, where two tables were compared.
     """
 
     name: str
@@ -301,6 +306,7 @@ class Result:
     template: Template | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    paired: Paired | None = None
     schema_version: int = SCHEMA_VERSION
 
     def quantity(self, name: str) -> QuantityResult:
