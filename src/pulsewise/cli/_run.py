@@ -59,7 +59,7 @@ class Run:
     """A run folder, the recipe it is of, and which of its stages are finished.
 
     `say` gets one sentence per stage; `stages` is what run.json says of each finished stage; `skipped` names those an
-    earlier call had finished.
+    earlier call had finished; `plan` is the file of a frozen plan to evaluate under.
     """
 
     folder: Path
@@ -71,6 +71,7 @@ class Run:
     bar: Bar = no_bar
     progress: bool = False
     devices: int = 1
+    plan: Path | None = None
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
@@ -216,7 +217,12 @@ def carry_out(run: Run, *, until: str = "report", overwrite: bool = False, redo:
 
 
 def again(
-    folder: Path, settings: Sequence[str] = (), *, redo: Sequence[str], say: Callable[[str], None] = print
+    folder: Path,
+    settings: Sequence[str] = (),
+    *,
+    redo: Sequence[str],
+    say: Callable[[str], None] = print,
+    plan: Path | None = None,
 ) -> Run:
     """Do some stages of a run folder again, from the recipe it holds.
 
@@ -228,7 +234,7 @@ def again(
         raise InputError("not_found", f"{folder.name!r} is not a run folder", fix="name one that pulsewise run made")
     recipe = load(folder / "recipe.toml", settings)
     data = read_json(folder / "run.json").get("data", "")
-    run = Run(folder, recipe, data, say=say)
+    run = Run(folder, recipe, data, say=say, plan=plan)
     for stage, path in (("store", "store/card.json"), ("split", "split.json"), ("train", "bundle/bundle.json")):
         if stage not in redo and not (folder / path).is_file():
             raise ArtifactError("resume_mismatch", f"the run has no {path}", fix="run its recipe first")

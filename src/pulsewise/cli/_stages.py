@@ -14,6 +14,7 @@ from pulsewise.core.disk import sha256, write_atomic, write_json
 
 if TYPE_CHECKING:
     from pulsewise.cli._run import Run
+    from pulsewise.judge.result import Result
 
 
 AUDIT = "audit.json"
@@ -117,13 +118,23 @@ def evaluate(run: Run) -> str:
 
     from pulsewise.judge.evaluate import evaluate as judge
     from pulsewise.judge.finding import from_json
+    from pulsewise.judge.planned import planned
     from pulsewise.learn.bundle import Bundle
 
     bundles = [Bundle.load(folder) for folder in run.bundle_folders()]
     told = {"command": command(), "commit": commit()}
     folders, made = run.fold_folders(), run.folder / AUDIT
     audit = from_json(made.read_text(encoding="utf-8")) if made.is_file() else None
-    result, rows = judge(bundles, run.store(), run.split(), run.recipe, folders=folders, provenance=told, audit=audit)
+    what = bundles, run.store(), run.split(), run.recipe
+    rows = None
+
+    def once() -> Result:
+        nonlocal rows
+        result, rows = judge(*what, folders=folders, provenance=told, audit=audit)
+        return result
+
+    earlier = run.result() if run.plan and (run.folder / "result.json").is_file() else None
+    result = planned(run.plan, *what, once, earlier) if run.plan else once()
     write_atomic(run.folder / "predictions.parquet", lambda path: pq.write_table(rows, path))
     result.save(run.folder / "result.json")
     return result.verdict.headline

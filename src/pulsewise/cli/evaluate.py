@@ -19,6 +19,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--fail-under", metavar="skill=X", help="Exit 5 where a figure is below X; repeatable."),
     ] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="A frozen plan; the look goes into its ledger.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Judge the bundles of a run again, and write its result and report anew.
@@ -35,7 +38,7 @@ def evaluate(
     for text in settings or ():
         if not text.startswith("evaluate."):
             raise UsageError("usage", f"only evaluate.… can be set here, {text[:40]!r} came", fix="pulsewise run")
-    made = again(run, settings or (), redo=("evaluate", "report"), say=_output.say)
+    made = again(run, settings or (), redo=("evaluate", "report"), say=_output.say, plan=plan)
     if json:
         _output.emit("evaluate", {**summary(made), "result": made.result().to_dict()})
     else:

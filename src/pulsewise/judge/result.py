@@ -21,6 +21,7 @@ from pulsewise.judge.finding import Audit
 from pulsewise.judge.number import REASONS as REASONS
 from pulsewise.judge.number import Number as Number
 from pulsewise.judge.parts import Detection, Paired, Permutation
+from pulsewise.judge.plan_use import PlanUse
 from pulsewise.judge.reference import ReferenceQuality
 from pulsewise.judge.standards import Standards
 from pulsewise.judge.tracking import Tracking
@@ -302,6 +303,7 @@ class Result:
     flow: tuple[FlowStep, ...] = ()
     split: SplitSummary | None = None
     audit: Audit | None = None
+    plan: PlanUse | None = None
     training: tuple[Training, ...] = ()
     template: Template | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
