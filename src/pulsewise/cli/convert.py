@@ -18,6 +18,13 @@ def convert(
     out: Annotated[Path, typer.Argument(help="File to write, or a folder (then give --to).", metavar="OUT")],
     to: Annotated[str | None, typer.Option("--to", metavar="FORMAT", help="Format; else by the ending of OUT.")] = None,
     keep_ids: Annotated[bool, typer.Option("--keep-ids", help="Keep names, ages and sexes of headers.")] = False,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Write copies safe to share: no dates, places, serials, free texts.")
+    ] = False,
+    shift_dates: Annotated[
+        bool,
+        typer.Option("--shift-dates", help="With --deidentify: move dates by secret weeks instead of dropping them."),
+    ] = False,
     read_as: Any = None,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
@@ -28,7 +35,8 @@ def convert(
     One recording goes to a file, whose ending says the format; several go to a folder, named by pseudonyms unless
     --keep-ids is given. What was repaired, doubted or has no place in the new format is said.
 
-    Examples: pulsewise convert 100.hea 100.edf; pulsewise convert recordings/ out/ --to npz
+    Examples: pulsewise convert 100.hea 100.edf; pulsewise convert recordings/ out/ --to npz;
+    pulsewise convert recordings/ to-share/ --to edf --deidentify
     """
     from dataclasses import replace
 
@@ -41,8 +49,9 @@ def convert(
     files = expand(source)
     with _output.progress("convert", len(files)) as advance:
         done = run(
-            files, out, to=to, options=options, format=format, overwrite=overwrite, dry_run=dry_run, progress=advance
-        )
+            files, out, to=to, options=options, format=format, overwrite=overwrite, dry_run=dry_run,
+            deidentified=deidentify, shift_dates=shift_dates, progress=advance,
+        )  # fmt: skip
     rows = [
         {
             "source": one.source,

@@ -16,6 +16,7 @@ from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Note, Recording
 from pulsewise.core.windows import Windows
+from pulsewise.data.deidentify import deidentify
 from pulsewise.data.open import expand, formats, open_file
 
 
@@ -70,6 +71,8 @@ def convert(
     format: str | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
+    deidentified: bool = False,
+    shift_dates: bool = False,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Conversion]:
     """Read files or folders and write each recording in another format.
@@ -88,12 +91,18 @@ def convert(
         Read the sources as this format, whatever they look like.
     dry_run : bool
         Do everything but the last step, in the system's folder for temporary files.
+    deidentified, shift_dates : bool
+        Write copies that are safe to share (`data.deidentify`), without dates or with dates that are moved.
     progress : callable
         Called once for each source.
 
     Raises `usage`, `output_exists`, `modality` (windows are not recordings), `disk`, and what reading raises.
     """
     form = target_format(out, to)
+    if shift_dates and not deidentified:
+        raise UsageError("usage", "dates are moved in copies to share only", fix="give --deidentify too")
+    if deidentified and options is not None and options.keep_ids:
+        raise UsageError("usage", "--deidentify and --keep-ids exclude each other", fix="give one of them")
     module = registry.load("formats", form)
     one_file = bool(out.suffix) and not out.is_dir()
     folder = out.parent if one_file else out
@@ -105,6 +114,10 @@ def convert(
             for item in open_file(source, options or ReadOptions(), format=format):
                 if isinstance(item, Windows):
                     raise InputError("modality", "the file holds windows, not recordings", where=source.name)
+                read_notes, detected = item.provenance.notes, item.provenance.format
+                if deidentified:
+                    item, left_out = deidentify(item, shift_dates=shift_dates)
+                    read_notes = (*read_notes, *left_out)
                 if one_file and made:
                     raise UsageError("usage", "there is more than one recording", fix="give a folder and --to")
                 name = out.name if one_file else _file_name(item, taken) + module.SUFFIX
@@ -113,8 +126,7 @@ def convert(
                 said = module.write(item, beside / name) or ()
                 written = sorted(beside.iterdir(), key=lambda path: (path.name == name, path.name))
                 files = tuple(folder / path.name for path in written)
-                notes = (*item.provenance.notes, *said)
-                detected = item.provenance.format
+                notes = (*read_notes, *said)
                 made.append((Conversion(source.name, detected, form, item.id, files, notes), written))
             progress()
         if not overwrite:
