@@ -1,6 +1,7 @@
 """The one trained thing: a folder with weights, facts and a card, and the one way from windows to numbers.
 
     model.safetensors   the weights, or the arrays of a model without a network
+    model.onnx          instead of them in an exported bundle: the graph (or model.xml and model.bin, see `graph`)
     bundle.json         conditioning, window, scaling, task, model config, threshold, intervals, domain, hashes
     README.md           the model card
 
@@ -33,6 +34,7 @@ from pulsewise.learn import facts as facts_file
 from pulsewise.learn import weights
 from pulsewise.learn.card import card
 from pulsewise.learn.facts import Facts, File
+from pulsewise.learn.graph import FILES, Graph
 
 WEIGHTS = "model.safetensors"
 RATE_TOLERANCE = 0.005
@@ -48,11 +50,14 @@ class Bundle:
     facts : Facts
         The content of bundle.json.
     arrays : mapping of str to ndarray
-        The weights.
+        The weights; empty where there is a graph.
+    graph : Graph, optional
+        What runs instead of the model in an exported bundle.
     """
 
     facts: Facts
     arrays: Mapping[str, NDArray[Any]]
+    graph: Graph | None = None
 
     @property
     def task(self) -> Task:
@@ -70,6 +75,7 @@ class Bundle:
         digest = hashlib.sha256()
         for name in sorted(self.arrays):
             digest.update(name.encode() + np.ascontiguousarray(self.arrays[name]).tobytes())
+        digest.update(b"".join(self.graph.content) if self.graph else b"")
         plain = replace(self.facts, files={})
         return hashlib.sha256(digest.digest() + facts_file.to_json(plain).encode()).hexdigest()[:16]
 
@@ -81,8 +87,10 @@ class Bundle:
         Raises `modality`, `rate` or `length` for windows of another kind, `untrained` unless forced, and
         `missing_dependency` where a network is to be run without torch.
         """
-        inputs, finite = self._inputs(windows, force)
-        model = self.model
+        samples, finite = self._samples(windows, force)
+        if self.graph is not None:
+            return np.where(finite[:, None], self.graph.outputs(samples), np.nan)
+        inputs, model = self.facts.scaling.inputs(samples), self.model
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
 
@@ -96,8 +104,10 @@ class Bundle:
 
         Raises `usage` for a model that has none.
         """
-        inputs, finite = self._inputs(windows, force)
-        model = self.model
+        if self.graph is not None:
+            raise UsageError("usage", "an exported model has no features", fix="use the bundle it was exported from")
+        samples, finite = self._samples(windows, force)
+        inputs, model = self.facts.scaling.inputs(samples), self.model
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
 
@@ -108,12 +118,12 @@ class Bundle:
             raise UsageError("usage", f"the model {self.facts.model.name!r} has no features")
         return np.where(finite[:, None], found, np.nan)
 
-    def _inputs(self, windows: Windows, force: bool) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _samples(self, windows: Windows, force: bool) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         self.check_trained(force)
         self.check_windows(windows)
         finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
         samples = windows.samples if finite.all() else np.where(finite[:, None, None], windows.samples, np.float32(0))
-        return self.facts.scaling.inputs(samples), finite
+        return samples, finite
 
     def check_trained(self, force: bool = False) -> None:
         """Raise `untrained` for a bundle that was never trained, unless forced."""
@@ -206,7 +216,8 @@ class Bundle:
             "pulsewise": f.pulsewise,
             "schema_version": f.schema_version,
             "model": f.model.name,
-            "needs": ["torch"] if f.model.neural else [],
+            "needs": ["openvino or onnxruntime"] if self.graph else ["torch"] if f.model.neural else [],
+            "graph": config.to_table(f.graph) if self.graph else None,
             "parameters": sum(stage.parameters for stage in f.stages),
             "stages": [config.to_table(stage) for stage in f.stages],
             "task": config.to_table(f.task),
@@ -233,9 +244,9 @@ class Bundle:
             what = f"writing {path.name} failed: {error.strerror or 'input/output error'}"
             raise InputError("disk", what, fix="free space or choose another --out") from error
         try:
-            stored = weights.write(part / WEIGHTS, self.arrays)
-            files = {WEIGHTS: File(sha256(stored), stored.stat().st_size)}
-            written = Bundle(replace(self.facts, files=files), self.arrays)
+            stored = self._write(part)
+            files = {file.name: File(sha256(file), file.stat().st_size) for file in stored}
+            written = replace(self, facts=replace(self.facts, files=files))
             write_atomic(part / "README.md", card(written.facts))
             write_atomic(part / "bundle.json", facts_file.to_json(written.facts))
             part.chmod(0o755)
@@ -246,6 +257,12 @@ class Bundle:
             shutil.rmtree(part, ignore_errors=True)
             shutil.rmtree(part.with_suffix(".old"), ignore_errors=True)
         return written
+
+    def _write(self, folder: Path) -> list[Path]:
+        if self.graph is None:
+            return [weights.write(folder / WEIGHTS, self.arrays)]
+        named = zip(FILES[self.graph.form], self.graph.content, strict=True)
+        return [write_atomic(folder / name, content) for name, content in named]
 
     @classmethod
     def load(cls, path: Path) -> Bundle:
@@ -260,14 +277,11 @@ class Bundle:
             what = f"{path.name!r} is not a bundle: it holds no bundle.json"
             raise InputError("not_found", what, fix="name the folder that train or run wrote") from None
         facts = facts_file.from_json(content)
-        stored = path / WEIGHTS
-        expected = facts.files.get(WEIGHTS)
-        if expected is None or not stored.is_file():
-            raise ArtifactError("artifact_invalid", f"the bundle has no {WEIGHTS}")
-        if stored.stat().st_size != expected.bytes or sha256(stored) != expected.sha256:
-            fix = "take the bundle from its source again"
-            raise ArtifactError("artifact_invalid", f"{WEIGHTS} is not the file the bundle was saved with", fix=fix)
-        bundle = cls(facts, weights.read(stored))
+        form = next((names for names in FILES.values() if names[0] in facts.files), None)
+        stored = [_checked(path / name, facts.files.get(name)) for name in form or (WEIGHTS,)]
+        if form is not None:
+            return cls(facts, {}, Graph(tuple(file.read_bytes() for file in stored), facts.graph.precision))
+        bundle = cls(facts, weights.read(stored[0]))
         if bundle.checkable:
             _ = bundle.model
         return bundle
@@ -277,6 +291,16 @@ class Bundle:
         """Whether the libraries its model needs are here, so that the weights can be checked against it."""
         plugin = registry.plugins("models").get(self.facts.model.name)
         return plugin is None or not plugin.missing
+
+
+def _checked(file: Path, expected: File | None) -> Path:
+    """A file of a bundle, if it is the one that was saved; else `artifact_invalid`."""
+    if expected is None or not file.is_file():
+        raise ArtifactError("artifact_invalid", f"the bundle has no {file.name}")
+    if file.stat().st_size != expected.bytes or sha256(file) != expected.sha256:
+        fix = "take the bundle from its source again"
+        raise ArtifactError("artifact_invalid", f"{file.name} is not the file the bundle was saved with", fix=fix)
+    return file
 
 
 def check_rate_fits(rate: float, wanted: float) -> None:

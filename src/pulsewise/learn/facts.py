@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -82,6 +82,25 @@ class File:
 
 
 @dataclass(frozen=True)
+class GraphFacts:
+    """Of an exported bundle: how its graph computes, what it was made from, and how far it is from that.
+
+    `difference` is the largest, `rms` the root mean square difference of each output from the original on the golden
+    windows, in the targets' units; `error` its mean absolute error against the references of those windows, before and
+    after, where there are any. `multiply_adds` are those of one window.
+    """
+
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = "fp32"
+    source: str = ""
+    difference: dict[str, float] = field(default_factory=dict)
+    rms: dict[str, float] = field(default_factory=dict)
+    error: dict[str, tuple[float, float]] = field(default_factory=dict)
+    golden_windows: int = 0
+    golden: str = ""
+    multiply_adds: int = 0
+
+
+@dataclass(frozen=True)
 class Facts:
     """The content of bundle.json. `stamp` is the sentence that goes on everything made with a leaking split."""
 
@@ -106,6 +125,7 @@ class Facts:
     leaky: bool = False
     stamp: str = ""
     files: dict[str, File] = field(default_factory=dict)
+    graph: GraphFacts = field(default_factory=GraphFacts)
 
     def __post_init__(self) -> None:
         check_rate(self.rate)
