@@ -78,6 +78,9 @@ def compare(
         )
         pairs, names = match(pairs, other)
     rows, about, note = with_controls(pairs, train)
+    settings = settings or Settings()
+    if "calibration" in rows.column_names and rows["calibration"].null_count < rows.num_rows:
+        settings = dataclasses.replace(settings, calibrated=True)
     told = {"table": pairs.name, "columns": dict(pairs.columns), "versions": {"pulsewise": pulsewise.__version__}}
     result = judge_rows(
         rows,
@@ -92,7 +95,7 @@ def compare(
         about=about,
     )
     if names is not None:
-        target, settings = pairs.task.targets[0], settings or Settings()
+        target = pairs.task.targets[0]
         difference = paired(rows, names, target.quantity, target.unit, margin=margin, level=settings.level,
                             resamples=settings.resamples, seed=settings.seed)  # fmt: skip
         result = dataclasses.replace(result, paired=difference)

@@ -65,8 +65,8 @@ class ControlScore:
     Parameters
     ----------
     needs : str
-        `nothing` (decides the verdict), `reading` (needs an earlier reading of the person) or `oracle`
-        (knows the answers; shown, never decisive).
+        `nothing` (decides the verdict), `reading` (needs an earlier reading of the person; decides only where the
+        estimates were given one, too) or `oracle` (knows the answers; shown, never decisive).
     mae, rmse : Number
         The predictor's own errors on the readings that it and the model both cover.
     skill : Number
@@ -170,7 +170,8 @@ class Verdict:
 
     `code` is one of skill, known_people (skill, but on people it was trained on), no_evidence, worse, constant,
     leaky, too_few_people, people_unknown, no_estimates, no_controls, and mixed where quantities differ.
-    `against` is the best decisive no-skill predictor.
+    `against` is the best decisive no-skill predictor. `protocol` is calibration-free (decided against predictors that
+    know nothing of the person's values) or calibration-based (also against the person's earlier readings).
     """
 
     code: str
@@ -178,6 +179,7 @@ class Verdict:
     headline: str
     sentence: str
     against: str = ""
+    protocol: str = "calibration-free"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pulsewise.judge import standards
 from pulsewise.judge.agreement import agreement
 from pulsewise.judge.groups import subgroups
+from pulsewise.judge.parts import Permutation
+from pulsewise.judge.permute import permutations
 from pulsewise.judge.reference import quality
 from pulsewise.judge.result import (
     Abstention,
@@ -82,6 +84,9 @@ class Settings:
         Of the resampling.
     nominal : float, optional
         The coverage the model promises for its own intervals.
+    calibrated : bool
+        The estimates were given a reading of the person: they must also beat that reading, carried forward and moved
+        by the time of day.
     keep_ids : bool
         Show the pseudonyms of the rows instead of running numbers.
     standards : standards.Config
@@ -93,6 +98,7 @@ class Settings:
     seed: int = 0
     nominal: float | None = None
     keep_ids: bool = False
+    calibrated: bool = False
     standards: standards.Config = field(default_factory=standards.Config)
 
 
@@ -139,13 +145,22 @@ def judge_quantity(
 
     relative = quantity in RELATIVE
     scores = tuple(_scores(tally, name, relative) for name in views)
-    controls = tuple(_control(tally, name, known.get(name)) for name in names)
+    controls = tuple(_control(tally, name, known.get(name), settings.calibrated) for name in names)
     title = TITLES.get(quantity, quantity.replace("_", " "))
     return QuantityResult(
         quantity=quantity,
         title=title,
         unit=unit,
-        verdict=decide(title, unit, scores[0], controls, stamps=stamps, level=settings.level, checked=checked),
+        verdict=decide(
+            title,
+            unit,
+            scores[0],
+            controls,
+            stamps=stamps,
+            level=settings.level,
+            checked=checked,
+            calibrated=settings.calibrated,
+        ),
         scores=scores,
         controls=controls,
         agreement=agreement(tally, readings, settings.level),
@@ -162,12 +177,21 @@ def judge_quantity(
         persons=persons(readings, controls, settings),
         coverage=_coverage(views["windows"], tally, settings),
         abstention=_abstention(columns, finite, accepted),
+        permutations=_permutations(readings, settings),
         standards=_standards(quantity, readings, settings),
         tracking=track(quantity, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level),
         reference_quality=quality(
             quantity, unit, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level
         ),
     )
+
+
+def _permutations(readings: Columns, settings: Settings) -> tuple[Permutation, ...]:
+    """Chance alone; nothing where no resampling was asked for either."""
+    if not settings.resamples:
+        return ()
+    person = readings["person"].astype(str)
+    return permutations(_float(readings, "reference"), _float(readings, "estimate"), person, settings.seed)
 
 
 def _standards(quantity: str, readings: Columns, settings: Settings) -> standards.Standards:
@@ -231,14 +255,14 @@ def _scores(tally: Tally, view: str, relative: bool) -> Scores:
     return Scores(view, round(float(tally.sums(view)[0])), tally.people(view), _figures(tally, view, FIGURES, relative))
 
 
-def _control(tally: Tally, name: str, about: About | None) -> ControlScore:
+def _control(tally: Tally, name: str, about: About | None, calibrated: bool) -> ControlScore:
     about = about or About(name.replace("_", " "), "reading")
     model = f"model beside {name}"
     return ControlScore(
         name=name,
         title=about.title,
         needs=about.needs,
-        decisive=about.needs == "nothing",
+        decisive=about.needs == "nothing" or (calibrated and about.needs == "reading"),
         mae=tally.number(name, "mae"),
         rmse=tally.number(name, "rmse"),
         skill=tally.skill(model, name),

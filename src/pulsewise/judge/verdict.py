@@ -45,6 +45,7 @@ def decide(
     stamps: Sequence[str] = (),
     level: float,
     checked: bool = True,
+    calibrated: bool = False,
 ) -> Verdict:
     """The verdict on one quantity.
 
@@ -66,6 +67,8 @@ def decide(
         Of the intervals.
     checked : bool
         Whether it is known that the people were not in training; a table of pairs does not tell, and the words say so.
+    calibrated : bool
+        Whether the estimates were given a reading of the person (then `controls` has other decisive ones).
     """
     decisive = [c for c in controls if c.decisive and c.skill.value is not None]
     best = min(decisive, key=_error, default=None)
@@ -78,7 +81,11 @@ def decide(
     if code == "no_estimates":
         facts = REASONS[reason][:1].upper() + REASONS[reason][1:] + "."
     words = "skill_unchecked" if code == "skill" and not checked else code
-    return Verdict(code, code == "skill", _headline(words, title, against, stamps), facts, against)
+    if calibrated and best and not any(c.decisive and c.needs == "reading" for c in decisive):
+        facts += " The estimates were calibrated, and no earlier reading of the people is known to compare with."
+        words = code = "no_controls" if code == "skill" else code
+    protocol = "calibration-based" if calibrated else "calibration-free"
+    return Verdict(code, code == "skill", _headline(words, title, against, stamps), facts, against, protocol)
 
 
 def _code(scores: Scores, decisive: Sequence[ControlScore], best: ControlScore | None, stamps: set[str]) -> str:
@@ -146,11 +153,13 @@ def together(parts: Sequence[tuple[str, Verdict]], stamps: Sequence[str] = (), *
     best = against.pop() if len(against) == 1 else "predictors that never look at the signal"
     sentences = [f"{title[:1].upper()}{title[1:]}: {verdict.sentence}" for title, verdict in parts]
     if len(codes) > 1:
-        return Verdict("mixed", False, ". ".join(v.headline for _, v in parts), " ".join(sentences), best)
+        protocol = parts[0][1].protocol
+        return Verdict("mixed", False, ". ".join(v.headline for _, v in parts), " ".join(sentences), best, protocol)
     code = codes.pop()
     unchecked = code == "skill" and not checked
     headline = _headline("skill_unchecked" if unchecked else code, joined([t for t, _ in parts]), best, stamps)
-    return Verdict(code, all(verdict.claim for _, verdict in parts), headline, " ".join(sentences), best)
+    claim, protocol = all(verdict.claim for _, verdict in parts), parts[0][1].protocol
+    return Verdict(code, claim, headline, " ".join(sentences), best, protocol)
 
 
 def joined(titles: Sequence[str]) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 from pulsewise.core.table import to_csv
 from pulsewise.judge.number import Number
+from pulsewise.judge.parts import Permutation
 from pulsewise.judge.result import QuantityResult, Result
 
 COLUMNS = ("quantity", "estimator", "unit", "section", "of", "figure", "value", "low", "high", "n", "people", "reason")
-"""`section` is scores, controls, agreement, groups or coverage; `of` the view, predictor or subgroup."""
+"""`section` is scores, controls, agreement, groups, permutations or coverage; `of` the view, predictor or subgroup."""
 
 
 def figures_csv(result: Result) -> str:
@@ -39,5 +40,12 @@ def _numbers(part: QuantityResult) -> Iterator[tuple[str, str, str, Number]]:
     for group in part.groups:
         for name, number in group.numbers.items():
             yield "groups", f"{group.dimension}: {group.label}", name, number
+    for test in part.permutations:
+        yield "permutations", test.kind, "correlation", _one(test.correlation, test)
+        yield "permutations", test.kind, "p", _one(test.p, test)
     yield "coverage", "windows", "share", part.coverage.share
     yield "coverage", "windows", "width", part.coverage.width
+
+
+def _one(value: float | None, test: Permutation) -> Number:
+    return Number(value, None, None, test.n, test.people, test.reason)

@@ -273,6 +273,7 @@ def environment() -> Environment:
             "interval",
             "percent_interval",
             "why",
+            "reason",
             "abstention",
             "count",
             "sentence",

@@ -69,6 +69,11 @@ def why(number: Number) -> str:
     return REASONS.get(number.reason, "")
 
 
+def reason(code: str) -> str:
+    """Why a figure is missing, in words, from its code."""
+    return REASONS.get(code, code.replace("_", " "))
+
+
 def abstention(code: str) -> str:
     """A reason for abstaining, in words."""
     return ABSTENTIONS.get(code, code.replace("_", " "))
