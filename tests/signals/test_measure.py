@@ -92,3 +92,18 @@ def test_wrong_calls_say_what_is_wrong() -> None:
         measure(x, 100, window=-1)
     empty = measure(np.empty(0), 100).to_dict()
     assert empty["windows"] == [] and empty["summary"]["heart_rate"] == {"abstained": ["too_short"]}
+
+
+def test_with_an_accelerometer_the_heart_is_not_the_arm() -> None:
+    (case,) = [c for c in cases("two_waves", 0) if c.name.startswith("114/min")]
+    t = np.arange(1500) / 50
+    arm = np.stack([np.sin(2 * np.pi * 1.9 * t), 0.3 * np.sin(2 * np.pi * 1.9 * t + 1), np.ones(1500)])
+    with_arm = measure(case.samples, case.rate, acc=arm, acc_rate=50).to_dict()
+    assert with_arm["summary"]["heart_rate"]["value"] == pytest.approx(72, abs=3.6)
+    assert "abstained" in measure(case.samples, case.rate).to_dict()["summary"]["heart_rate"]
+
+
+def test_a_rhythm_is_a_word_with_a_probability() -> None:
+    x, _ = ppg(100, 70, 30.0)
+    rhythm = measure(x, 100).to_dict()["windows"][0]["rhythm"]
+    assert rhythm["value"] == "sinus" and 0 <= rhythm["af_probability"] < 0.2

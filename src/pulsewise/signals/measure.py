@@ -6,7 +6,6 @@ is then judged on its own samples, and a quantity is given where its window allo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +16,14 @@ from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.limits import check_rate
 from pulsewise.signals.beats import Beats, find_beats
 from pulsewise.signals.front import Samples, samples_and_mask
+from pulsewise.signals.fuse import Tracked, heart_rate_value, tracked
 from pulsewise.signals.measured import Measured, Value, WindowMeasures, abstain
-from pulsewise.signals.quality import Judged, judge
-from pulsewise.signals.rate import rate_of, repeats
+from pulsewise.signals.motion import SPAN_S
+from pulsewise.signals.motion import track as follow
+from pulsewise.signals.quality import judge
+from pulsewise.signals.rate import repeats
+from pulsewise.signals.rhythm import rhythm
+from pulsewise.signals.track import Track
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -32,9 +36,6 @@ PULSATILE = {"ppg": "ppg", "abp": "ppg", "ecg": "ecg"}
 
 SHORT_S, FEW_BEATS = 6.0, 4
 """A shorter window, or one with fewer beats, has to repeat itself at the rate of its beats (`rate.repeats`)."""
-
-LEAST_QUALITY = 0.5
-"""Below it there is no heart rate."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,12 @@ def measure(
     channels = _channels(samples, valid, hz, PULSATILE[kind])
     duration = len(channels[0].samples) / hz
     spans = window_spans(duration, window, step)
-    windows = [_best([_window(one, a, b, i) for i, one in enumerate(channels)]) for a, b in spans]
+    track = _track(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
+    said = [tracked(track, a, b, acc is not None) for a, b in spans]
+    windows = [
+        _best([_window(one, a, b, i, t) for i, one in enumerate(channels)])
+        for (a, b), t in zip(spans, said, strict=True)
+    ]
     about = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
     chosen = channels[_most([w.channel for w in windows if w.quality > 0])]
     return Measured(about, _summary(windows), windows, chosen.beats, *_seconds(windows, duration))
@@ -159,7 +165,16 @@ def window_spans(duration: float, window: float | None, step: float | None) -> l
     return spans
 
 
-def _window(one: Channel, start: float, end: float, number: int) -> WindowMeasures:
+def _track(channels: list[Channel], acc: ArrayLike | None, acc_rate: float | None) -> Track | None:
+    """The heart rate followed through motion, from all channels; None where the recording is too short for it."""
+    one = channels[0]
+    if len(one.samples) < SPAN_S * one.rate:
+        return None
+    samples = np.stack([np.where(c.mask, c.samples, np.nan) for c in channels])
+    return follow(samples, one.rate, acc, acc_rate)
+
+
+def _window(one: Channel, start: float, end: float, number: int, track: Tracked | None) -> WindowMeasures:
     a, b = round(start * one.rate), round(end * one.rate)
     judged = judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
     quality = judged.quality
@@ -169,34 +184,26 @@ def _window(one: Channel, start: float, end: float, number: int) -> WindowMeasur
         short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
         return short and not repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b])
 
+    def alone(bpm: float) -> bool:
+        return repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], margin=0.3)
+
+    rhythm_said, noise = _rhythm(one, a, b, beats)
     values: dict[str, Any] = {
-        "heart_rate": heart_rate_value(judged, beats, doubt),
+        "heart_rate": heart_rate_value(judged, beats, track, doubt, alone, noise=noise),
         "respiratory_rate": abstain("unavailable"),
-        "rhythm": abstain("unavailable"),
+        "rhythm": rhythm_said,
     }
     return WindowMeasures(start, end, quality.score, quality.reasons, quality.polarity, values, number)
 
 
-def heart_rate_value(judged: Judged, beats: Beats, doubt: Callable[[float], bool] = lambda bpm: False) -> Value:
-    """The heart rate of a judged window from its beats, or why there is none; `doubt` is asked last."""
-    bpm = rate_of(beats)
-    reasons = judged.against_rate
-    if not reasons and judged.quality.score < LEAST_QUALITY:
-        reasons = judged.why_low
-    if not reasons and not 25 <= bpm <= 235:
-        reasons = ("few_beats",) if np.isnan(bpm) else ("noise",)
-    if not reasons and doubt(bpm):
-        reasons = ("few_beats",)
-    if reasons:
-        return abstain(*reasons)
-    half = _half_width(bpm, beats, judged.quality.score)
-    return Value(bpm, "bpm", max(bpm - half, 0.0), bpm + half)
-
-
-def _half_width(bpm: float, beats: Beats, score: float) -> float:
-    """Of the interval (bpm): what misplacing the first and last beat by 20 ms makes, more where quality is low."""
-    seconds = max(float(beats.time[-1] - beats.time[0]), 60 / bpm)
-    return 1.645 * bpm * float(np.hypot(0.02, 0.02)) / seconds + bpm * 0.05 * (1 - score)
+def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
+    """The rhythm of samples a to b, from the recording's beats, and how likely it is none."""
+    shifted = Beats(beats.index - a, beats.time - a / one.rate, beats.polarity, beats.segment)
+    said = rhythm(one.samples[a:b], one.rate, one.kind, beats=shifted, valid=one.mask[a:b])
+    noise = said.shares[-1] if said.shares else 1.0
+    if said.reasons:
+        return abstain(*said.reasons), noise
+    return Value(said.value, more={"af_probability": said.af_probability}), noise
 
 
 def _best(rivals: list[WindowMeasures]) -> WindowMeasures:

@@ -122,13 +122,15 @@ def heart_rate(
     return HeartRate(float("nan") if reasons else bpm, reasons, score, beats)
 
 
-def repeats(samples: ArrayLike, rate: float, kind: str, bpm: float, valid: ArrayLike | None = None) -> bool:
+def repeats(
+    samples: ArrayLike, rate: float, kind: str, bpm: float, valid: ArrayLike | None = None, *, margin: float = 0.0
+) -> bool:
     """Whether a short stretch repeats itself at the rate its beats say: a second opinion that asks no beat detector.
 
     A handful of beats is easily one too many or misplaced by the edges, and noise of two seconds has some. The slope of
     the longest part without a gap (of an ECG the level of its QRS band) has to be like itself one beat later (the
     highest correlation around is 0.5 or more, at a lag within 6 % of the beat's duration), and more so than half a beat
-    later.
+    later, by `margin`.
     """
     x, mask = front.samples_and_mask(samples, valid)
     parts = list(front.stretches(x, mask, rate, kind))
@@ -153,4 +155,4 @@ def repeats(samples: ArrayLike, rate: float, kind: str, bpm: float, valid: Array
         return False
     top = int(found.argmax())
     near = abs(around[top] / lag - 1) <= max(0.06, 1.01 / lag)
-    return bool(near and found[top] >= 0.5 and found[top] > half.max())
+    return bool(near and found[top] >= 0.5 and found[top] - half.max() > margin)
