@@ -23,6 +23,7 @@ from pulsewise.formats._columns import Role
 from pulsewise.formats._dialect import Dialect, bare_unit
 from pulsewise.formats._logs import codec_of, described, head_lines
 from pulsewise.formats._rows import Table, read_rows
+from pulsewise.formats._timeline import FACTORS
 from pulsewise.formats.csv import dialect_of
 
 _NAME = re.compile(r"(?P<device>.*?[_ ]?[0-9A-Fa-f]{4})[_ ](?P<what>.+?)[_ ](?P<how>CAL|RAW|UNCAL)", re.I)
@@ -98,8 +99,9 @@ def _roles(names: Sequence[str], units: Sequence[str]) -> tuple[list[Role], list
         if raw and (device, what.casefold()) in known:
             roles.append(Role(names[index], "ignore", why="the calibrated column stands beside it"))
         elif "timestamp" in what.casefold():
-            ignored = raw and unit not in ("ms", "s")
-            roles.append(Role(what, "ignore" if ignored else "time", unit=unit, why="its name says time"))
+            ignored = raw and unit not in FACTORS
+            known_unit = unit if unit in FACTORS else ""
+            roles.append(Role(what, "ignore" if ignored else "time", unit=known_unit, why="its name says time"))
         else:
             roles.append(Role(f"{what}{number}", "signal", kind_of(what.replace("_", " "), unit), unit, "by its name"))
         if roles[-1].role != "ignore":

@@ -205,11 +205,12 @@ def _block(cursor: _Cursor, tracks: dict[int, Track], filled: bool) -> int:
     if count * size > cursor.end - cursor.at:
         raise InputError("malformed", "a block promises more samples than it holds")
     stored = np.frombuffer(cursor.content, track.form, count, cursor.at)
-    raw = stored.astype(np.float64)
-    if track.form in _MISSING:
-        raw = raw * track.gain + track.offset
-        if filled:
-            raw[stored == _MISSING[track.form]] = np.nan
+    with np.errstate(all="ignore"):  # a damaged block may hold any bits
+        raw = stored.astype(np.float64)
+        if track.form in _MISSING:
+            raw = raw * track.gain + track.offset
+            if filled:
+                raw[stored == _MISSING[track.form]] = np.nan
     track.waves.append((moment, raw))
     return count
 
@@ -218,8 +219,9 @@ def _one(cursor: _Cursor, track: Track) -> float:
     size = np.dtype(track.form).itemsize
     if cursor.at + size > cursor.end:
         raise InputError("malformed", "a value is shorter than its format")
-    value = float(np.frombuffer(cursor.content, track.form, 1, cursor.at)[0])
-    return value if track.form in ("<f4", "<f8") else value * track.gain + track.offset
+    with np.errstate(all="ignore"):
+        value = np.frombuffer(cursor.content, track.form, 1, cursor.at).astype(np.float64)[0]
+        return float(value * track.gain + track.offset if track.form in _MISSING else value)
 
 
 def _signal(track: Track, begin: float, options: ReadOptions, notes: list[Note]) -> Signal:
