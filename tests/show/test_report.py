@@ -136,7 +136,7 @@ def test_it_can_be_read_without_eyes(rows):
     page = Page(text)
     assert ("html", "lang", "en") in page.attributes
     assert len(page.ids) == len(set(page.ids))
-    assert text.count("<table") == text.count("<caption>")
+    assert text.count("<table") == text.count("<caption")
     assert all(v for tag, k, v in page.attributes if tag == "svg" and k == "aria-label")
     assert page.tags.count("svg") == sum(tag == "svg" and k == "aria-label" for tag, k, _ in page.attributes)
     assert all(re.search(r'scope="', cell) for cell in re.findall(r"<th\b[^>]*>", text))
@@ -207,7 +207,7 @@ def test_rows_without_people_or_signals(make_rows):
     result = judge_rows(rows, GLUCOSE, Settings(resamples=20))
     said = "".join(Page(render(result, rows)).text)
     assert "do not say who is who" in said
-    assert "nothing to draw" in said
+    assert "came without signals" in said
 
 
 def test_a_dense_scatter_is_an_image_and_the_report_stays_small(make_rows):
@@ -266,3 +266,18 @@ def test_text_can_be_read_in_light_in_dark_and_on_paper():
             for ground in ("paper", "raised", "band"):
                 assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
         assert contrast(colours["stamp"], colours["stamp-paper"]) >= 7
+
+
+def test_rows_without_signals_list_their_worst_readings_and_clauses_name_their_tests(rows):
+    result = judge_rows(rows, GLUCOSE, Settings(resamples=50))
+    said = "".join(Page(render(result, rows)).text)
+    assert "The readings with the largest error" in said
+    assert "test_iso_15197_figures" in said
+    assert "not reported" in said
+    assert "test_iso_81060_2_criterion_1" not in said  # a clause of pressure
+
+
+def test_on_paper_everything_is_unfolded(rows):
+    result = evaluation(rows)
+    assert "<details open><summary>11 clauses" in render(result, rows, whole=True)
+    assert "<details open" not in render(result, rows)

@@ -55,13 +55,25 @@ def compare(
         typer.Option("--fail-under", metavar="skill=X", help="Exit 5 where the lower bound of the skill is below X."),
     ] = None,
     keep_ids: Annotated[bool, typer.Option("--keep-ids", help="Show the people's names of the table.")] = False,
+    invasive: Annotated[
+        bool, typer.Option("--invasive", help="The reference pressure was measured in the artery.")
+    ] = False,
+    dts_borders: Annotated[
+        str, typer.Option("--dts-borders", help="Of the DTS error grid: closed or table.")
+    ] = "closed",
+    seg_table: Annotated[
+        Path | None, typer.Option("--seg-table", metavar="FILE", help="Your risk table of the Surveillance Error Grid.")
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the report to A4, by a Chromium on this machine.")
+    ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
     """Judge pairs of reference and estimate: accuracy, agreement, skill beside predictors without any, subgroups.
 
-    Column names are guessed (reference, estimate, subject, time, age, …) or given. Writes report.html, result.json
-    and figures.csv; needs no model and no torch.
+    And clinical standards clause by clause. Column names are guessed (reference, estimate, subject, time, age, …) or
+    given. Writes report.html, result.json and figures.csv; needs no model and no torch.
 
     With --paired and two tables their rows are matched (by person and time, else in order) and the difference of
     the errors is given with its interval over people.
@@ -74,16 +86,18 @@ def compare(
     from pulsewise.judge.compare import compare as judge
     from pulsewise.judge.pairs import read_pairs
     from pulsewise.judge.score import Settings
+    from pulsewise.judge.standards import Config
 
     if (second is not None) != paired or (margin is not None and not paired):
         raise UsageError("usage", "two tables and --margin go with --paired, one table without")
+    standards = Config(invasive, dts_borders, str(seg_table or ""))
     gates = [_show.gate(text) for text in fail_under or ()]
     named = {"reference": reference, "estimate": estimate, "person": subject, "time": time, "calibration": calibration}
     given = {role: name for role, name in named.items() if name} | roles(column or ())
     folder = out or Path("reports") / f"{table.stem}-{quantity}"
-    files = targets(folder, rows, overwrite=overwrite)
+    files = targets(folder, rows, pdf, overwrite=overwrite)
     pairs = read_pairs(table, quantity, given=given, unit=unit or "", date_format=date_format)
-    settings = Settings(level=level, resamples=resamples, seed=seed, keep_ids=keep_ids)
+    settings = Settings(level=level, resamples=resamples, seed=seed, keep_ids=keep_ids, standards=standards)
     told = {"command": command(), "commit": commit()}
     other = read_pairs(second, quantity, given=given, unit=unit or "", date_format=date_format) if second else None
     result, judged = judge(pairs, beside=other, margin=margin, train=train, settings=settings, provenance=told)
@@ -110,10 +124,11 @@ def roles(texts: Any) -> dict[str, str]:
     return found
 
 
-def targets(folder: Path, rows: Path | None, *, overwrite: bool) -> dict[str, Path]:
+def targets(folder: Path, rows: Path | None, pdf: bool, *, overwrite: bool) -> dict[str, Path]:
     """The files to write; `output_exists` before anything is computed where one is there and must stay."""
     files = {"report": folder / "report.html", "result": folder / "result.json", "figures": folder / "figures.csv"}
     files |= {"rows": rows} if rows is not None else {}
+    files |= {"pdf": folder / "report.pdf"} if pdf else {}
     for path in files.values():
         if path.exists() and not overwrite:
             raise UsageError("output_exists", f"{path.name} is there already", fix="give --overwrite or another --out")
@@ -125,6 +140,7 @@ def write(result: Any, judged: Any, files: dict[str, Path], *, keep_ids: bool) -
     from pulsewise.core.disk import write_atomic
     from pulsewise.show.figures import figures_csv
     from pulsewise.show.pairs import pairs_csv
+    from pulsewise.show.pdf import print_pdf
     from pulsewise.show.report import render
 
     if "rows" in files:
@@ -132,3 +148,5 @@ def write(result: Any, judged: Any, files: dict[str, Path], *, keep_ids: bool) -
     write_atomic(files["report"], render(result, judged))
     write_atomic(files["figures"], figures_csv(result))
     result.save(files["result"])
+    if "pdf" in files:
+        print_pdf(render(result, judged, whole=True), files["pdf"])

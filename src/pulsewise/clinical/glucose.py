@@ -65,7 +65,7 @@ def iso_15197(reference: ArrayLike, estimate: ArrayLike, people: ArrayLike | Non
         have = float(np.mean((r > above) & (r <= upto))) if len(r) else None
         name = f"> {above:g}" if np.isinf(upto) else f"<= {upto:g}" if np.isinf(above) else f"> {above:g} to {upto:g}"
         met = None if have is None else have >= share
-        text, why = f"at least {share:.0%} of samples {name} mg/dL", "" if len(r) else "no pairs"
+        text, why = f"at least {100 * share:.0f} % of samples {name} mg/dL", "" if len(r) else "no pairs"
         found.append(Criterion(ISO, "", text, answer(met), have, share, why, "design", "common knowledge"))
     n = None if people is None else len(np.unique(np.asarray(people)))
     met, why = (None if n is None else n >= 100), "people unknown" if n is None else ""

@@ -178,7 +178,7 @@ def iso_81060_2_design(
     for text, share in (INVASIVE_RANGE if invasive else CUFF_RANGE)[quantity]:
         word, number = text.split()
         have = float(np.mean(r <= float(number)) if word == "<=" else np.mean(r >= float(number))) if len(r) else None
-        asked = f"at least {share:.0%} of readings {quantity.upper()} {text} mmHg"
+        asked = f"at least {100 * share:.0f} % of readings {quantity.upper()} {text} mmHg"
         met = None if have is None else have >= share
         why = "" if len(r) else "no pairs"
         found.append(Criterion(ISO2, clause, asked, answer(met), have, share, why, "design", source))
@@ -275,7 +275,7 @@ def ieee_changes(change: ArrayLike) -> list[Criterion]:
     found = []
     for low, high, share in CHANGE_BINS:
         have = float(np.mean((c >= low) & (c < high))) if len(c) else None
-        text = f"at least {share:.0%} of pairs with a change of {low:+g} to {high:+g} mmHg since calibration"
+        text = f"at least {100 * share:.0f} % of pairs with a change of {low:+g} to {high:+g} mmHg since calibration"
         met, why = (None if have is None else have >= share), "" if len(c) else "no calibration readings"
         found.append(Criterion(IEEE, "change bins", text, answer(met), have, share, why, kind="design"))
     return found

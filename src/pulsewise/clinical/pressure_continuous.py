@@ -225,7 +225,7 @@ def _coverage(quantity: str, r: Floats) -> list[Criterion]:
     for text, share in COVERAGE[quantity]:
         low, high = _range_of(text)
         have = float(np.mean((r >= low) & (r <= high))) if len(r) else None
-        said = f"at least {share:.0%} of readings {quantity.upper()} {text} mmHg"
+        said = f"at least {100 * share:.0f} % of readings {quantity.upper()} {text} mmHg"
         met = None if have is None else have >= share
         rows.append(Criterion(ISO3, "4.3.3", said, answer(met), have, share, "" if len(r) else "no pairs", "design"))
     return rows

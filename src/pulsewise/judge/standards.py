@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pulsewise.clinical import glucose, glucose_grids, pressure, pressure_continuous, rate
 from pulsewise.clinical.criterion import Answer, Criterion
 from pulsewise.clinical.resample import FINITE_SHARE, draws
+from pulsewise.core.errors import UsageError
 from pulsewise.judge.number import Number
 
 Floats = NDArray[np.float64]
@@ -39,6 +40,12 @@ class Config:
     invasive: bool = False
     dts_borders: str = "closed"
     surveillance: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dts_borders not in ("closed", "table"):
+            raise UsageError("usage", f"borders of the DTS grid are closed or table, {self.dts_borders[:40]!r} came")
+        if self.surveillance and not Path(self.surveillance).is_file():
+            raise UsageError("not_found", f"no table {Path(self.surveillance).name!r} of the Surveillance Error Grid")
 
 
 @dataclass(frozen=True)
@@ -245,7 +252,7 @@ def conclude(criteria: Sequence[Criterion]) -> tuple[Answer, str]:
     verdict: Answer = "met"
     if missed:
         verdict = "not met"
-        said.append(f"{len(missed)} of {len(figures)} figures are beyond their limit")
+        said.append(f"{len(missed)} of {len(figures)} figures beyond their limit: {_named(missed)}")
     elif not figures or len(unknown) == len(figures):
         verdict = "cannot be judged"
         said.append("no figure can be judged from these pairs" if figures else "not evaluated")
@@ -267,9 +274,22 @@ def conclude(criteria: Sequence[Criterion]) -> tuple[Answer, str]:
     if design and figures:
         open_ = sum(c.answer == "cannot be judged" for c in design)
         lacking = sum(c.answer == "not met" for c in design)
-        said.append(f"of {len(design)} clauses on the study {lacking} are not met and {open_} unknown")
+        said.append(f"{lacking} of {len(design)} clauses on the study not met, {open_} unknown")
     text = "; ".join(said)
     return verdict, f"{text[:1].upper()}{text[1:]}."
+
+
+def _named(missed: Sequence[Criterion], most: int = 1) -> str:
+    """The first of the criteria in words, and how many more."""
+    shown = [f"{c.text} ({_found(c)})" for c in missed[:most]]
+    rest = len(missed) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")
+
+
+def _found(c: Criterion) -> str:
+    if c.value is None:
+        return "unknown"
+    return f"{100 * c.value:.1f} %" if "%" in c.text and c.limit is not None and c.limit <= 1 else f"{c.value:.3g}"
 
 
 # -- error grids -----------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
 from pulsewise.show import plots, words
 from pulsewise.show.following import changes
 from pulsewise.show.grids import error_grid
+from pulsewise.show.worst import worst_readings
 
 MOST_PEOPLE = 500
 """Lines of the table of all people; beyond, result.json has them."""
@@ -102,18 +103,21 @@ def report(result: Result, rows: pa.Table, out: Path, *, overwrite: bool = True)
     return write_atomic(out, render(result, rows), overwrite=overwrite)
 
 
-def render(result: Result, rows: pa.Table) -> str:
-    """The report as text; the same result and rows give the same text."""
+def render(result: Result, rows: pa.Table, *, whole: bool = False) -> str:
+    """The report as text; the same result and rows give the same text. `whole` has everything unfolded, for paper."""
     columns = columns_of(rows)
     first = result.quantities[0].quantity if result.quantities else ""
     quantity = np.where(columns["quantity"] == "", first, columns["quantity"])
-    pictures = {}
+    pictures, worst = {}, {}
     for part in result.quantities:
         ours = quantity == part.quantity
         if part.estimator:
             ours &= columns["estimator"] == part.estimator
         mine = {name: column[ours] for name, column in columns.items()}
-        pictures[part.key] = draw(part, mine, mark(result))
+        finite = np.isfinite(_float(mine, "reference")) & np.isfinite(_float(mine, "estimate"))
+        readings = per_reading(mine, reading_codes(mine), finite)
+        pictures[part.key] = draw(part, readings, mark(result))
+        worst[part.key] = [] if part.examples else worst_readings(part, readings)
     training = Markup(plots.training(result.training, "training", mark(result))) if result.training else ""  # noqa: S704  # our own SVG, its texts escaped by the writer
     text: str = (
         environment()
@@ -125,6 +129,7 @@ def render(result: Result, rows: pa.Table) -> str:
             stamps=[STAMPS[stamp] for stamp in result.stamps],
             contents=CONTENTS,
             pictures=pictures,
+            worst_readings=worst,
             training=training,
             template_picture=_template(result),
             missing=NOT_ASSESSED if result.audit else (*NOT_ASSESSED, NOT_AUDITED),
@@ -132,7 +137,7 @@ def render(result: Result, rows: pa.Table) -> str:
             provenance=list(_provenance(result)),
             recipe=result.provenance.get("recipe", ""),
             most=MOST_PEOPLE,
-            open=False,
+            open=whole,
             tripod=tripod_ai(result),
             stard=stard(result),
             clauses=_clauses(result),
@@ -161,11 +166,9 @@ def mark(result: Result) -> str:
     return " · ".join(STAMPS[stamp].partition(".")[0].lower() for stamp in result.stamps)
 
 
-def draw(part: QuantityResult, columns: Columns, mark: str = "") -> dict[str, Markup]:
+def draw(part: QuantityResult, readings: Columns, mark: str = "") -> dict[str, Markup]:
     """The pictures of one quantity as `<svg>` elements, by name; empty text where there is nothing to draw."""
-    finite = np.isfinite(_float(columns, "reference")) & np.isfinite(_float(columns, "estimate"))
     anchor = re.sub(r"\W+", "-", part.key)
-    readings = per_reading(columns, reading_codes(columns), finite)
     reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
     drawn = {"skill": plots.skill(part, f"{anchor}-skill", mark) if part.controls and len(reference) else ""}
     drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = drawn["changes"] = ""

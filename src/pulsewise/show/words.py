@@ -79,19 +79,24 @@ def abstention(code: str) -> str:
     return ABSTENTIONS.get(code, code.replace("_", " "))
 
 
-def _of_clause(criterion: Criterion, value: float | None) -> str:
-    share = "%" in criterion.text and criterion.limit is not None and criterion.limit <= 1
-    return percent(value) if share else figure(value)
+def _is_share(criterion: Criterion) -> bool:
+    return "%" in criterion.text and criterion.limit is not None and criterion.limit <= 1
 
 
 def found(criterion: Criterion) -> str:
-    """The figure of a clause: a share in percent, anything else as it is."""
-    return _of_clause(criterion, criterion.value)
+    """The figure of a clause: a share in percent, a count whole, anything else with three digits."""
+    if criterion.value is None:
+        return NONE
+    if criterion.kind == "count":
+        return f"{criterion.value:,.0f}"
+    return percent(criterion.value) if _is_share(criterion) else figure(criterion.value)
 
 
 def asked(criterion: Criterion) -> str:
-    """The limit of a clause, written as its figure is."""
-    return _of_clause(criterion, criterion.limit)
+    """The limit of a clause, as it is written."""
+    if criterion.limit is None:
+        return NONE
+    return f"{plain(100 * criterion.limit)}{HARD}%" if _is_share(criterion) else plain(criterion.limit)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -104,11 +109,13 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def tidy(text: str) -> str:
-    """Text in which a number stays on one line with its unit.
+    """Text in which a number stays on one line with its unit, and signs are written as in print.
 
     >>> tidy("14.2 mg/dL, 5 %") == f"14.2{HARD}mg/dL, 5{HARD}%"
     True
     """
+    text = text.replace("<=", "≤").replace(">=", "≥")
+    text = re.sub(r"([<>≤≥]) (?=\d)", rf"\1{HARD}", text)
     return re.sub(r"(\d) (%|mmHg|mg/dL|bpm|people|breaths/min)", rf"\1{HARD}\2", text)
 
 
