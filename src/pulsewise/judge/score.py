@@ -133,11 +133,7 @@ def judge_quantity(
     known = {**CONTROLS, **(about or {})}
     names = control_names(columns, known)
     for name in names:
-        if f"control_{name}" not in readings:
-            readings[f"control_{name}"] = np.full(len(readings["reference"]), np.nan)
-        both = np.isfinite(_float(readings, f"control_{name}"))
-        _add(tally, f"model beside {name}", readings, both)
-        _add(tally, name, readings, both, f"control_{name}")
+        _add_control(tally, readings, name)
     groups = list(subgroups(readings, quantity))
     for dimension, label, mask in groups:
         _add(tally, f"{dimension} {label}", readings, mask)
@@ -164,16 +160,7 @@ def judge_quantity(
         scores=scores,
         controls=controls,
         agreement=agreement(tally, readings, settings.level),
-        groups=tuple(
-            Group(
-                dimension,
-                label,
-                len(mask.nonzero()[0]),
-                tally.people(f"{dimension} {label}"),
-                _figures(tally, f"{dimension} {label}", GROUP_FIGURES, relative),
-            )
-            for dimension, label, mask in groups
-        ),
+        groups=tuple(_group(tally, dimension, label, mask, relative) for dimension, label, mask in groups),
         persons=persons(readings, controls, settings),
         coverage=_coverage(views["windows"], tally, settings),
         abstention=_abstention(columns, finite, accepted),
@@ -184,6 +171,21 @@ def judge_quantity(
             quantity, unit, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level
         ),
     )
+
+
+def _add_control(tally: Tally, readings: Columns, name: str) -> None:
+    """A predictor without skill, and the model on the same readings."""
+    if f"control_{name}" not in readings:
+        readings[f"control_{name}"] = np.full(len(readings["reference"]), np.nan)
+    both = np.isfinite(_float(readings, f"control_{name}"))
+    _add(tally, f"model beside {name}", readings, both)
+    _add(tally, name, readings, both, f"control_{name}")
+
+
+def _group(tally: Tally, dimension: str, label: str, mask: NDArray[np.bool_], relative: bool) -> Group:
+    name = f"{dimension} {label}"
+    numbers = _figures(tally, name, GROUP_FIGURES, relative)
+    return Group(dimension, label, int(np.count_nonzero(mask)), tally.people(name), numbers)
 
 
 def _permutations(readings: Columns, settings: Settings) -> tuple[Permutation, ...]:
