@@ -18,6 +18,8 @@ from pulsewise.core.config import fill
 from pulsewise.core.disk import write_json
 from pulsewise.core.errors import ArtifactError, UsageError
 from pulsewise.judge.finding import Audit
+from pulsewise.judge.interval import Abstention as Abstention
+from pulsewise.judge.interval import Coverage as Coverage
 from pulsewise.judge.number import REASONS as REASONS
 from pulsewise.judge.number import Number as Number
 from pulsewise.judge.parts import Detection, Paired, Permutation
@@ -139,28 +141,6 @@ class PersonScore:
     reference: float
     estimate: float
     best_control_mae: float | None = None
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How often the model's own intervals hold the reference (`share`), and how wide they are (`width`)."""
-
-    nominal: float | None
-    share: Number
-    width: Number
-
-
-@dataclass(frozen=True)
-class Abstention:
-    """How many windows the model answers, why not the others, and the MAE as more windows are answered.
-
-    `curve` pairs the share of windows answered, best quality first, with the MAE over them.
-    """
-
-    windows: int
-    accepted: int
-    reasons: dict[str, int]
-    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

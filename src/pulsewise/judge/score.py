@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pulsewise.judge import standards
 from pulsewise.judge.agreement import agreement
 from pulsewise.judge.groups import subgroups
+from pulsewise.judge.interval import Over, abstention, coverage
 from pulsewise.judge.parts import Permutation
 from pulsewise.judge.permute import permutations
 from pulsewise.judge.reference import quality
 from pulsewise.judge.result import (
-    Abstention,
     ControlScore,
-    Coverage,
     Group,
     Number,
     PersonScore,
@@ -30,7 +29,7 @@ from pulsewise.judge.tally import FIGURES, Tally
 from pulsewise.judge.tracking import track
 from pulsewise.judge.verdict import decide
 
-GROUP_FIGURES = ("mae", "bias", "sd", "mard")
+GROUP_FIGURES = ("mae", "bias", "sd", "r", "mard")
 
 TITLES: dict[str, str] = {
     "sbp": "systolic pressure",
@@ -139,6 +138,7 @@ def judge_quantity(
         _add(tally, f"{dimension} {label}", readings, mask)
     tally.resample(settings.resamples, seed=settings.seed, level=settings.level)
 
+    over = Over(columns["person"].astype(str), settings.resamples, settings.seed, settings.level)
     relative = quantity in RELATIVE
     scores = tuple(_scores(tally, name, relative) for name in views)
     controls = tuple(_control(tally, name, known.get(name), settings.calibrated) for name in names)
@@ -162,8 +162,14 @@ def judge_quantity(
         agreement=agreement(tally, readings, settings.level),
         groups=tuple(_group(tally, dimension, label, mask, relative) for dimension, label, mask in groups),
         persons=persons(readings, controls, settings),
-        coverage=_coverage(views["windows"], tally, settings),
-        abstention=_abstention(columns, finite, accepted),
+        coverage=coverage(
+            columns,
+            over,
+            settings.nominal,
+            subgroups(columns, quantity),
+            person_names(columns["person"][finite].astype(str), settings.keep_ids) if finite.any() else None,
+        ),
+        abstention=abstention(columns, quantity, over, accepted),
         permutations=_permutations(readings, settings),
         standards=_standards(quantity, readings, settings),
         tracking=track(quantity, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level),
@@ -307,41 +313,3 @@ def persons(readings: Columns, controls: Sequence[ControlScore], settings: Setti
         PersonScore(label, int(count[i]), int(windows[i]), mae or 0.0, bias or 0.0, r or 0.0, t or 0.0, against)
         for i, (label, (mae, bias, r, t, against)) in enumerate(zip(labels.values(), means, strict=True))
     )
-
-
-def _coverage(windows: Columns, tally: Tally, settings: Settings) -> Coverage:
-    low, high, reference = (_float(windows, name) for name in ("low", "high", "reference"))
-    stated = np.isfinite(low) & np.isfinite(high)
-    if not stated.any():
-        none = Number(None, reason="no_interval")
-        return Coverage(settings.nominal, none, none)
-    inside = ((low <= reference) & (reference <= high))[stated].astype(np.float64)
-    person = windows["person"].astype(str)[stated]
-    # the mean of a column is the bias of that column against zero: the same sums and resamples serve
-    shares = Tally(person)
-    zeros = np.zeros(len(inside))
-    shares.add("share", person, zeros, inside)
-    shares.add("width", person, zeros, (high - low)[stated])
-    shares.resample(settings.resamples, seed=settings.seed, level=settings.level)
-    return Coverage(settings.nominal, shares.number("share", "bias"), shares.number("width", "bias"))
-
-
-def _abstention(columns: Columns, finite: NDArray[np.bool_], accepted: NDArray[np.bool_]) -> Abstention:
-    labelled = np.isfinite(_float(columns, "reference"))
-    reasons: dict[str, int] = {}
-    for text in columns["reasons"][labelled & ~accepted].astype(str):
-        for code in text.split(";") if text else ["unstated"]:
-            reasons[code] = reasons.get(code, 0) + 1
-    return Abstention(int(labelled.sum()), int(accepted.sum()), reasons, _risk(columns, finite))
-
-
-def _risk(columns: Columns, finite: NDArray[np.bool_], points: int = 20) -> tuple[tuple[float, float], ...]:
-    """MAE over the windows of best quality, for rising shares of windows; empty where quality says nothing."""
-    quality = _float(columns, "quality")[finite]
-    if len(quality) < points or not np.isfinite(quality).all() or np.ptp(quality) == 0:
-        return ()
-    error = np.abs(_float(columns, "estimate") - _float(columns, "reference"))[finite]
-    order = np.argsort(-quality, kind="stable")
-    running = np.cumsum(error[order]) / np.arange(1, len(error) + 1)
-    ends = np.unique(np.ceil(np.linspace(0.05, 1, points) * len(error)).astype(int))
-    return tuple((float(end / len(error)), float(running[end - 1])) for end in ends)

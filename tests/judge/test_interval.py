@@ -1,0 +1,94 @@
+"""Coverage and abstention: known answers, and the promise of the intervals on many draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pulsewise.clinical import conformal
+from pulsewise.judge.interval import Over, abstention, coverage
+from pulsewise.learn.intervals import calibrate
+
+
+def rows(**columns: list[float]) -> dict[str, np.ndarray]:
+    table = {name: np.array(values) for name, values in columns.items()}
+    n = len(table["reference"])
+    blank = np.full(n, np.nan)
+    return {"low": blank, "high": blank, "quality": blank, "reasons": np.full(n, ""), **table}
+
+
+def test_coverage_by_window_by_person_and_by_group() -> None:
+    table = rows(reference=[1, 2, 3, 4, 5], low=[0, 0, 0, 0, 9], high=[9, 9, 9, 9, 10])
+    person = np.array(["a", "a", "a", "a", "b"])
+    found = coverage(
+        table,
+        Over(person, resamples=200),
+        0.9,
+        [("sex", "female", person == "a"), ("sex", "male", person == "b")],
+        {"a": "P1", "b": "P2"},
+    )
+    assert (found.share.value, found.people.value) == (0.8, 0.5)  # windows; people, each the same weight
+    assert found.people.low == 0.0 and found.people.high == 1.0
+    assert [(g.label, g.n, g.people, g.share.value, g.width.value) for g in found.groups] == [
+        ("female", 4, 1, 1.0, 9.0),
+        ("male", 1, 1, 0.0, 1.0),
+    ]
+    assert [(p.label, p.windows, p.share) for p in found.persons] == [("P1", 4, 1.0), ("P2", 1, 0.0)]
+    unknown = coverage(table, Over(np.full(5, "")), 0.9, (), {"": "P1"})
+    assert unknown.share.reason == "people_unknown" and not unknown.persons
+
+
+def test_silences_count_as_failures() -> None:
+    table = rows(reference=[100, 100, 100, 100], estimate=[102, 108, 130, np.nan])
+    table["reasons"] = np.array(["", "", "low_quality", "gap"])
+    accepted = np.array([True, True, False, False])
+    found = abstention(table, "sbp", Over(np.array(["a", "a", "b", "b"]), resamples=50), accepted)
+    assert (found.windows, found.accepted, found.reasons) == (4, 2, {"low_quality": 1, "gap": 1})
+    assert (found.usable_answered.value, found.usable_all.value, found.tolerance) == (1.0, 0.5, "10")
+    assert found.mae_answered.value == 5 and found.mae_all.value == pytest.approx(40 / 3)
+    assert found.mae_worst.value == (2 + 8 + 30 + 30) / 4
+    nothing = abstention(table, "sbp", Over(np.full(4, "a")), np.zeros(4, dtype=bool))
+    assert (nothing.mae_answered.reason, nothing.mae_worst.reason) == ("no_rows", "no_rows")
+    assert nothing.usable_all.value == 0.0
+
+
+def test_the_curves_say_whether_quality_or_width_sorts_errors() -> None:
+    error = np.arange(40.0)
+    table = rows(reference=np.zeros(40).tolist(), estimate=error.tolist(), quality=(-error).tolist())
+    table |= {"low": -1 - error, "high": 1 + error}
+    found = abstention(table, "glucose", Over(np.full(40, "a")), np.ones(40, dtype=bool))
+    assert found.excess == pytest.approx(0.0) and found.curve == found.curve_width
+    assert found.curve[0] == (0.05, 0.5) and found.curve[-1] == (1.0, 19.5)
+
+
+def draw(seed: int, people: int, *, spread: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residuals, spreads and people: every person has a bias and a spread of their own."""
+    random = np.random.default_rng(seed)
+    who = np.repeat(np.arange(people), random.integers(1, 12, people))
+    size = random.lognormal(0, 0.5, len(who)) * random.lognormal(0, 0.4, people)[who]
+    residual = random.normal(0, 4, people)[who] + random.normal(0, 6, len(who)) * size
+    return residual, (6 * size if spread else np.ones(len(who))), who.astype(str)
+
+
+def covered(seed: int, *, spread: bool) -> float:
+    """Coverage for 400 new people, one random window each, of intervals calibrated on 60."""
+    residual, size, who = draw(seed, 60, spread=spread)
+    margin = calibrate(residual, size if spread else None, who, 0.9)
+    assert margin is not None
+    residual, size, who = draw(10_000 + seed, 400, spread=spread)
+    half = margin.half(size if spread else None, len(residual))
+    share = conformal.coverage(np.abs(residual) <= half, who)
+    assert share is not None
+    return share
+
+
+@pytest.mark.parametrize("spread", [False, True])
+def test_intervals_hold_for_new_people_as_often_as_promised(spread: bool) -> None:
+    """The mean over 20 draws has a standard error of 0.9 % (each calibration of 60 people has one of about 3.9 %)."""
+    assert np.mean([covered(seed, spread=spread) for seed in range(20)]) == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("spread", [False, True])
+def test_coverage_is_ninety_per_cent_within_two_over_four_hundred_draws(spread: bool) -> None:
+    assert np.mean([covered(seed, spread=spread) for seed in range(400)]) == pytest.approx(0.9, abs=0.02)
