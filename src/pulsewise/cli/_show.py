@@ -34,8 +34,10 @@ def verdict(result: Result) -> None:
         _output.prose(result.verdict.sentence)
     for part in result.quantities:
         scores = part.view("readings")
-        title = f"{part.title}, {part.unit}: {scores.n} readings of {scores.people} people"
-        _output.table(_rows(scores.numbers, part), ("predictor", "mae", "rmse", "skill"), title=title)
+        title = f"{part.title}{', ' if part.unit else ''}{part.unit}: {scores.n} readings of {scores.people} people"
+        rows = list(_rows(scores.numbers, part))
+        columns = [name for name in rows[0] if not (part.detection and name == "sqrt of wrong")]
+        _output.table(rows, (*columns, "skill"), title=title)
         without = [control.title for control in part.controls if not control.mae.n]
         if without:
             _output.prose(f"Not possible on these data: {', '.join(without)}.")
@@ -62,13 +64,18 @@ def paired(found: Paired) -> None:
 
 
 def _rows(numbers: Mapping[str, Number], part: QuantityResult) -> Iterator[Mapping[str, Any]]:
-    yield {"predictor": "the model", "mae": interval(numbers["mae"]), "rmse": interval(numbers["rmse"])}
+    share = (100, " %") if part.detection else (1, "")
+    names = ("balanced error", "sqrt of wrong") if part.detection else ("mae", "rmse")
+    yield {
+        "predictor": "the model",
+        **{n: interval(numbers[k], *share) for n, k in zip(names, ("mae", "rmse"), strict=True)},
+    }
     for control in part.controls:
         if control.mae.n:
             yield {
                 "predictor": control.title + (" (oracle)" if control.needs == "oracle" else ""),
-                "mae": interval(control.mae),
-                "rmse": interval(control.rmse),
+                names[0]: interval(control.mae, *share),
+                names[1]: interval(control.rmse, *share),
                 "skill": interval(control.skill, 100, " %", digits=0),
             }
 

@@ -47,6 +47,9 @@ def compare(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder of the report [reports/TABLE-QUANTITY].")
     ] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.0, max=1.0, help="Of yes or no: the probability that counts as yes.")
+    ] = 0.5,
     resamples: Annotated[int, typer.Option("--resamples", min=0, help="Resamples of people for intervals.")] = 2000,
     level: Annotated[float, typer.Option("--level", min=0.5, max=0.999, help="Of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option("--seed", help="Of the resamples.")] = 0,
@@ -97,7 +100,9 @@ def compare(
     folder = out or Path("reports") / f"{table.stem}-{quantity}"
     files = targets(folder, rows, pdf, overwrite=overwrite)
     pairs = read_pairs(table, quantity, given=given, unit=unit or "", date_format=date_format)
-    settings = Settings(level=level, resamples=resamples, seed=seed, keep_ids=keep_ids, standards=standards)
+    settings = Settings(
+        level=level, resamples=resamples, seed=seed, keep_ids=keep_ids, standards=standards, threshold=threshold
+    )
     told = {"command": command(), "commit": commit()}
     other = read_pairs(second, quantity, given=given, unit=unit or "", date_format=date_format) if second else None
     result, judged = judge(pairs, beside=other, margin=margin, train=train, settings=settings, provenance=told)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pulsewise.core import limits
 from pulsewise.core.errors import InputError
 from pulsewise.formats import csv
+from pulsewise.formats._cells import number as number
 from pulsewise.judge.columns import guess, is_text
 
 Floats = NDArray[np.float64]

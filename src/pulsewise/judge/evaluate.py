@@ -14,7 +14,7 @@ import pyarrow as pa
 
 import pulsewise
 from pulsewise.core import config
-from pulsewise.core.errors import InputError, UsageError
+from pulsewise.core.errors import UsageError
 from pulsewise.core.plugin import Task
 from pulsewise.data import split as splitting
 from pulsewise.data.split import Split
@@ -23,6 +23,7 @@ from pulsewise.judge import gallery
 from pulsewise.judge.audit import audit as look
 from pulsewise.judge.audit import fits, with_bundles
 from pulsewise.judge.audit_bundle import of_bundles
+from pulsewise.judge.detect import judge_binary
 from pulsewise.judge.finding import Audit, refuse
 from pulsewise.judge.flow import flow_of, split_of
 from pulsewise.judge.predictions import fold_rows
@@ -217,8 +218,6 @@ def judge_rows(
     unknown = set(stamps) - set(STAMPS)
     if unknown:
         raise ValueError(f"unknown stamps {sorted(unknown)}; add them to pulsewise.judge.result.STAMPS")
-    if task.kind != "regression":
-        raise InputError("shape", f"only quantities are judged here, {task.name} asks for a class")
     settings = settings or Settings()
     columns = columns_of(rows)
     columns["quantity"] = np.where(columns["quantity"] == "", task.targets[0].quantity, columns["quantity"])
@@ -227,9 +226,11 @@ def judge_rows(
         for estimator in np.unique(columns["estimator"]).tolist() or [""]:
             mine = (columns["quantity"] == target.quantity) & (columns["estimator"] == estimator)
             part = columns if mine.all() else {key: column[mine] for key, column in columns.items()}
-            judged = judge_quantity(
-                part, target.quantity, target.unit, settings, stamps=stamps, about=about, checked=split is not None
-            )
+            words: dict[str, Any] = {"stamps": stamps, "about": about, "checked": split is not None}
+            if task.kind == "binary":
+                judged = judge_binary(part, target.quantity, settings, **words)
+            else:
+                judged = judge_quantity(part, target.quantity, target.unit, settings, **words)
             parts.append(_named(judged, estimator) if estimator else judged)
     return Result(
         name=name,

@@ -5,7 +5,7 @@ Nothing is repaired silently: what is left out is counted by reason, and what wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pulsewise.core import units
 from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.plugin import Target, Task
-from pulsewise.judge.cells import Cells, read_cells
+from pulsewise.judge.cells import Cells, number, read_cells
 from pulsewise.judge.columns import folded
 from pulsewise.judge.result import FlowStep
 
@@ -125,6 +125,8 @@ def assemble(task: Task, cells: Mapping[str, Cells], total: int, *, unit: str = 
         cells, row = {role: column.take(ours) for role, column in cells.items()}, row[ours]
     numbers = _figures(task, cells, unit, notes)
     reference = numbers["reference"]
+    if task.kind == "binary":
+        reference = np.where(np.isin(reference, (0.0, 1.0)), reference, np.nan)
     keep, dropped = _usable(reference, target, cells["reference"])
     same = _duplicates({role: column.take(keep) for role, column in cells.items()}, notes)
     keep[np.flatnonzero(keep)[same]] = False
@@ -151,10 +153,7 @@ def _figures(task: Task, cells: Mapping[str, Cells], unit: str, notes: list[str]
     """Every column that is a value of the quantity, in its stored unit."""
     roles = [r for r in cells if r in ("reference", "estimate", "calibration", "low", "high") or r[:8] == "control_"]
     if task.kind == "binary":
-        found = {role: _truths(cells[role]) for role in roles if cells[role].codes is not None}
-        if "probability" in cells:
-            found["probability"] = _values(cells["probability"])
-        return found
+        return _conditions(task, cells, roles, unit, notes)
     target = task.targets[0]
     found = {}
     for role in roles:
@@ -174,10 +173,51 @@ def _values(column: Cells) -> Floats:
     return np.full(0, np.nan) if column.values is None else column.values
 
 
+LEVEL = 70.0
+"""mg/dL below which a glucose value counts as hypoglycaemia, where a table of that gives glucose."""
+
+
+def _conditions(
+    task: Task, cells: Mapping[str, Cells], roles: Sequence[str], unit: str, notes: list[str]
+) -> dict[str, Floats]:
+    """Reference and estimate as 0 and 1 (or a probability), from words, numbers or, for hypoglycaemia, glucose."""
+    found = {role: _truths(cells[role]) for role in roles if cells[role].codes is not None}
+    if "probability" in cells:
+        found["probability"] = _values(cells["probability"])
+    if task.name != "hypoglycemia":
+        return found
+    for role in ("reference", "estimate"):
+        values = _numbers(cells[role]) if role in cells else np.zeros(0)
+        known = values[np.isfinite(values)]
+        if not len(known) or known.max() <= 1:
+            continue
+        column = cells[role]
+        glucose = in_stored_unit(
+            values, TASKS["glucose"].targets[0], unit or folded(column.name)[1], column.name, notes
+        )
+        found[role] = np.where(np.isfinite(glucose), glucose < LEVEL, np.nan)
+        if role == "estimate":
+            found["score"] = -glucose
+        notes.append(f"{column.name[:40]!r} holds glucose: below {LEVEL:g} mg/dL counts as hypoglycaemia.")
+    return found
+
+
+def _numbers(column: Cells) -> Floats:
+    """Words that are numbers, NaN for the others."""
+    return np.array([*(number(word) for word in column.words), np.nan])[
+        column.codes if column.codes is not None else []
+    ]
+
+
 def _truths(column: Cells) -> Floats:
-    """Words for yes and no as 1 and 0, NaN for any other."""
-    means = [1.0 if w.casefold() in YES else 0.0 if w.casefold() in NO else np.nan for w in column.words]
-    return np.array([*means, np.nan])[column.codes if column.codes is not None else []]
+    """Words for yes and no as 1 and 0, numbers from 0 to 1 as they are, NaN for any other."""
+
+    def meaning(word: str) -> float:
+        folded = word.casefold()
+        value = 1.0 if folded in YES else 0.0 if folded in NO else number(word)
+        return value if 0 <= value <= 1 else float("nan")
+
+    return np.array([*map(meaning, column.words), np.nan])[column.codes if column.codes is not None else []]
 
 
 def _by_row(values: Floats, column: Cells, target: Target) -> Floats:

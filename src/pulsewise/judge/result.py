@@ -51,7 +51,8 @@ class Scores:
     `view` is `readings` (one row per reference reading, the mean over its windows: the headline), `windows`
     (every window) or `accepted` (windows the model does not abstain from, averaged per reading).
     `numbers` holds mae, rmse, bias, sd (of the errors, ddof 1), r, r2 (against the test mean), mard (%),
-    sd_reference and sd_estimate.
+    sd_reference and sd_estimate. Of yes and no (`QuantityResult.detection`) it holds the figures of
+    `judge.detect.FIGURES`, where `mae` is the balanced error: the mean of the shares missed and falsely called.
     """
 
     view: str
@@ -149,7 +150,7 @@ class Verdict:
     stamps).
 
     `code` is one of skill, known_people (skill, but on people it was trained on), no_evidence, worse, constant,
-    leaky, too_few_people, people_unknown, no_estimates, no_controls, and mixed where quantities differ.
+    leaky, too_few_people, people_unknown, one_class, no_estimates, no_controls, and mixed where quantities differ.
     `against` is the best decisive no-skill predictor. `protocol` is calibration-free (decided against predictors that
     know nothing of the person's values) or calibration-based (also against the person's earlier readings).
     """

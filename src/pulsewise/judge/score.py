@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ TITLES: dict[str, str] = {
     "heart_rate": "heart rate",
     "respiratory_rate": "respiratory rate",
     "spo2": "oxygen saturation",
+    "af": "atrial fibrillation",
+    "hypoglycemia": "hypoglycaemia",
 }
 
 RELATIVE = ("glucose",)
@@ -86,6 +88,8 @@ class Settings:
     calibrated : bool
         The estimates were given a reading of the person: they must also beat that reading, carried forward and moved
         by the time of day.
+    threshold : float
+        The probability from which an estimate of yes or no counts as yes; to be fixed before looking at the rows.
     keep_ids : bool
         Show the pseudonyms of the rows instead of running numbers.
     standards : standards.Config
@@ -96,6 +100,7 @@ class Settings:
     resamples: int = 2000
     seed: int = 0
     nominal: float | None = None
+    threshold: float = 0.5
     keep_ids: bool = False
     calibrated: bool = False
     standards: standards.Config = field(default_factory=standards.Config)
@@ -143,20 +148,13 @@ def judge_quantity(
     scores = tuple(_scores(tally, name, relative) for name in views)
     controls = tuple(_control(tally, name, known.get(name), settings.calibrated) for name in names)
     title = TITLES.get(quantity, quantity.replace("_", " "))
+    said: dict[str, Any] = {"level": settings.level, "checked": checked, "calibrated": settings.calibrated}
+    said["stamps"] = stamps
     return QuantityResult(
         quantity=quantity,
         title=title,
         unit=unit,
-        verdict=decide(
-            title,
-            unit,
-            scores[0],
-            controls,
-            stamps=stamps,
-            level=settings.level,
-            checked=checked,
-            calibrated=settings.calibrated,
-        ),
+        verdict=decide(title, unit, scores[0], controls, **said),
         scores=scores,
         controls=controls,
         agreement=agreement(tally, readings, settings.level),

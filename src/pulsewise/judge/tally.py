@@ -8,6 +8,8 @@ competitor and every subgroup see the same resamples (paired by construction).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,6 +133,10 @@ class Tally:
     ----------
     person : ndarray of str, shape (N,)
         Pseudonyms of the rows to come; one empty name makes all people unknown, and no interval is stated.
+    rules : tuple of callables, optional
+        What follows from sums, and why a figure is missing; by default `figures` and `missing` of this module.
+    centre : float, optional
+        As for `person_sums`; by default the mean of the first references.
 
     Examples
     --------
@@ -141,10 +147,16 @@ class Tally:
     2.0
     """
 
-    def __init__(self, person: NDArray[np.str_]) -> None:
+    def __init__(
+        self,
+        person: NDArray[np.str_],
+        rules: tuple[Callable[[Floats], dict[str, Floats]], Callable[[str, Floats], str]] | None = None,
+        centre: float | None = None,
+    ) -> None:
         self.labels = np.unique(person)
         self.known = len(person) > 0 and "" not in self.labels
-        self._centre: float | None = None
+        self._figures, self._missing = rules or (figures, missing)
+        self._centre = centre
         self._blocks: dict[str, slice] = {}
         self._sums: list[Floats] = []
         self._draws: Floats = np.zeros((0, 0))
@@ -181,16 +193,16 @@ class Tally:
     def number(self, name: str, figure: str) -> Number:
         """One figure of a block with its interval."""
         block = self._blocks[name]
-        value = figures(self._point[block])[figure]
-        draws = figures(self._draws[:, block])[figure]
-        return self._number(name, float(value), draws, missing(figure, self._point[block]))
+        value = self._figures(self._point[block])[figure]
+        draws = self._figures(self._draws[:, block])[figure]
+        return self._number(name, float(value), draws, self._missing(figure, self._point[block]))
 
     def numbers(self, name: str, names: tuple[str, ...]) -> dict[str, Number]:
         """Several figures of a block."""
         block = self._blocks[name]
-        point, draws = figures(self._point[block]), figures(self._draws[:, block])
+        point, draws = self._figures(self._point[block]), self._figures(self._draws[:, block])
         sums = self._point[block]
-        return {f: self._number(name, float(point[f]), draws[f], missing(f, sums)) for f in names}
+        return {f: self._number(name, float(point[f]), draws[f], self._missing(f, sums)) for f in names}
 
     def skill(self, model: str, control: str, figure: str = "mae") -> Number:
         """1 - figure of the model / figure of the control, two blocks of the same rows."""
@@ -207,7 +219,7 @@ class Tally:
 
     def _pair(self, name: str, figure: str) -> tuple[Floats, Floats]:
         block = self._blocks[name]
-        return figures(self._point[block])[figure], figures(self._draws[:, block])[figure]
+        return self._figures(self._point[block])[figure], self._figures(self._draws[:, block])[figure]
 
     def _number(self, name: str, value: float, draws: Floats, reason: str) -> Number:
         n, people = round(float(self.sums(name)[0])), self.people(name)

@@ -31,6 +31,7 @@ HEADLINES: dict[str, str] = {
     "too_few_people": "Skill for {title} cannot be judged on so few people",
     "people_unknown": "Skill for {title} cannot be judged: the rows do not say who is who",
     "no_controls": "Skill for {title} cannot be judged: there is nothing to compare with",
+    "one_class": "Skill for {title} cannot be judged: all readings are of one class",
     "no_estimates": "There is no estimate of {title} to judge",
 }
 """The first sentence, by code."""
@@ -78,7 +79,7 @@ def decide(
         _facts(unit, scores, best, stamps, level, checked) if best else "There is no no-skill predictor on these rows."
     )
     reason = scores.numbers["mae"].reason
-    if code == "no_estimates":
+    if code in ("no_estimates", "one_class"):
         facts = REASONS[reason][:1].upper() + REASONS[reason][1:] + "."
     words = "skill_unchecked" if code == "skill" and not checked else code
     if calibrated and best and not any(c.decisive and c.needs == "reading" for c in decisive):
@@ -90,7 +91,7 @@ def decide(
 
 def _code(scores: Scores, decisive: Sequence[ControlScore], best: ControlScore | None, stamps: set[str]) -> str:
     if scores.numbers["mae"].value is None:
-        return "no_estimates"
+        return "one_class" if scores.numbers["mae"].reason in ("no_positives", "no_negatives") else "no_estimates"
     if "leaky-random" in stamps:
         return "leaky"
     if not scores.people:
@@ -125,13 +126,14 @@ def _facts(unit: str, scores: Scores, best: ControlScore, stamps: Sequence[str],
     mae, skill = scores.numbers["mae"], best.skill
     seen = " it was also trained on" if {"leaky-random", *KNOWN} & set(stamps) else " it never saw" if checked else ""
     who = f"{_people(scores.people)}{seen}" if scores.people else "unknown people"
-    text = f"Mean absolute error {_number(mae.value)} {unit} over {scores.n} readings of {who}; {best.title} scores "
-    text += f"{_number(best.mae.value)} {unit}. Skill {_percent(skill.value)}"
+    error = "Mean absolute error" if unit else "Balanced error (mean of the shares missed and falsely called)"
+    text = f"{error} {_value(mae.value, unit)} over {scores.n} readings of {who}; {best.title} scores "
+    text += f"{_value(best.mae.value, unit)}. Skill {_percent(skill.value)}"
     if skill.low is not None and skill.high is not None:
         text += f" ({100 * level:g} % interval over people {_percent(skill.low)} to {_percent(skill.high)})"
     text += "."
     estimate, reference = scores.numbers["sd_estimate"].value, scores.numbers["sd_reference"].value
-    if collapsed(scores):
+    if collapsed(scores) and unit:
         text += (
             f" Its estimates vary by {_number(estimate)} {unit} (SD) where the references vary by {_number(reference)}."
         )
@@ -181,6 +183,10 @@ def _people(count: int) -> str:
 def _number(value: float | None) -> str:
     """Three significant digits, written out."""
     return "unknown" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def _value(value: float | None, unit: str) -> str:
+    return f"{_number(value)} {unit}" if unit else _percent(value)
 
 
 def _percent(value: float | None) -> str:

@@ -72,6 +72,34 @@ def scatter(part: QuantityResult, reference: Floats, estimate: Floats, name: str
         return svg(fig, name, f"{alt}, where 1 follows the reference and 0 is a constant.", mark)
 
 
+def reliability(part: QuantityResult, name: str, mark: str = "") -> str:
+    """Predicted probability against what came true, and net benefit beside acting on everybody or nobody."""
+    found = part.detection
+    if found is None:
+        return ""
+    with style():
+        fig, (left, right) = canvas(2 * WIDTH, 3.9, columns=2)
+        left.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 3)), zorder=1)
+        predicted, observed = [row[0] for row in found.reliability], [row[1] for row in found.reliability]
+        left.plot(predicted, observed, "o-", color=MODEL, lw=1.6, ms=5, zorder=3)
+        left.set_xlim(-0.02, 1.02)
+        left.set_ylim(-0.02, 1.02)
+        left.set_xlabel("predicted probability")
+        left.set_ylabel("share that came true")
+        border, model, everybody = zip(*found.benefit, strict=True)
+        right.plot(border, model, color=MODEL, lw=2.2, label="model")
+        right.plot(border, everybody, color=CONTROL, lw=1.6, label="act on everybody")
+        right.axhline(0, color=INK, lw=1, label="act on nobody")
+        right.set_ylim(
+            min(-0.05, min(model)) if min(model) > -0.3 else -0.3, max(0.05, 1.1 * max(*model, everybody[0]))
+        )
+        right.set_xlabel("probability from which one acts")
+        right.set_ylabel("net benefit")
+        right.legend(frameon=False)
+        alt = f"Reliability in {len(predicted)} bins and decision curve of the model for {part.title}."
+        return svg(fig, name, alt, mark)
+
+
 def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name: str, mark: str = "") -> str:
     """Error against the mean of both, with bias, limits of agreement and their intervals."""
     lines = {"bias": part.agreement.bias, "lower": part.agreement.lower, "upper": part.agreement.upper}

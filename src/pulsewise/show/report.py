@@ -55,6 +55,22 @@ CLAUSE_KINDS = (
     ("design", "The study"),
 )
 
+DETECTION = (
+    ("balanced_accuracy", "balanced accuracy (50 % without skill)"),
+    ("sensitivity", "sensitivity"),
+    ("specificity", "specificity"),
+    ("precision", "precision (positive predictive value)"),
+    ("negative_predictive_value", "negative predictive value"),
+    ("prevalence", "prevalence: what precision is without skill"),
+    ("accuracy", "accuracy"),
+    ("majority_accuracy", "accuracy of always saying the commoner class"),
+    ("f1", "F1"),
+    ("mcc", "Matthews correlation"),
+    ("auroc", "area under the ROC curve (0.5 without skill)"),
+    ("auprc", "average precision (the prevalence without skill)"),
+    ("brier", "Brier score of the probability"),
+)
+
 CONTENTS = (
     ("flow", "Who and what"),
     ("split", "Split"),
@@ -172,7 +188,12 @@ def draw(part: QuantityResult, readings: Columns, mark: str = "") -> dict[str, M
     reference, estimate = _float(readings, "reference"), _float(readings, "estimate")
     drawn = {"skill": plots.skill(part, f"{anchor}-skill", mark) if part.controls and len(reference) else ""}
     drawn["scatter"] = drawn["bland_altman"] = drawn["people"] = drawn["risk"] = drawn["changes"] = ""
-    if len(reference):
+    drawn["reliability"] = ""
+    if part.detection is not None:
+        drawn["reliability"] = (
+            plots.reliability(part, f"{anchor}-reliability", mark) if part.detection.reliability else ""
+        )
+    elif len(reference):
         drawn["scatter"] = plots.scatter(part, reference, estimate, f"{anchor}-scatter", mark)
         drawn["bland_altman"] = plots.bland_altman(part, reference, estimate, f"{anchor}-ba", mark)
         drawn |= {
@@ -287,6 +308,6 @@ def environment() -> Environment:
     shared |= {"views": views, "same_views": same_views}
     environment.tests["has_letters"] = lambda shares: "A" in shares
     shared |= {"found": words.found, "asked": words.asked, "clause_kinds": CLAUSE_KINDS}
-    shared |= {"needs_titles": NEEDS, "figure_titles": FIGURES}
+    shared |= {"needs_titles": NEEDS, "figure_titles": FIGURES, "detection_titles": DETECTION}
     environment.globals.update(shared)
     return environment
