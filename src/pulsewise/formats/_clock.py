@@ -4,7 +4,8 @@ A file's timestamps are one of three things:
 
 - *regular*: the steps are whole numbers of periods within 45 % of a period (so each stamp may be off by 20 % and be
   rounded); 2 % of the steps may be otherwise. Samples keep their values and go to their place in time; places without
-  a sample are not valid.
+  a sample are not valid. One exception: at `BRIDGED_HZ` or faster a single place without a sample, between two valid
+  ones, gets their mean, as a camera that drops a frame now and then would else leave nothing whole; a note counts them.
 - *coarse*: many samples share a stamp, because the clock ticks slower than the sensor or samples come in packets.
   Samples keep their values and order and are taken as evenly spaced; the stamps are kept as a clock.
 - *irregular*: anything else, e.g. a camera. Samples are put on a uniform grid of the mean rate by linear
@@ -34,6 +35,7 @@ STEP_TOLERANCE = 0.45
 OFF_SHARE = 0.02
 MANY_GAPS = 0.05
 BRIDGED_PERIODS = 2.5
+BRIDGED_HZ = 20.0
 LONGEST_S = 366 * 86_400.0
 COARSE_TICKS = 3.0
 
@@ -72,6 +74,18 @@ class Grid:
             worst = max(worst, float(off.max(initial=0.0)))
         return worst
 
+    def single(self) -> NDArray[np.int64]:
+        """Places without a row between two places with one, of a regular clock of `BRIDGED_HZ` or faster.
+
+        >>> Grid(30.0, 6, np.array([0, 2, 5]), np.array([0.0, 2, 5]) / 30, "regular").single().tolist()
+        [1]
+        """
+        if self.kind != "regular" or self.rate < BRIDGED_HZ or self.length == len(self.places):
+            return np.empty(0, dtype=np.int64)
+        there = np.zeros(self.length, dtype=bool)
+        there[self.places[self.places >= 0]] = True
+        return np.flatnonzero(~there[1:-1] & there[:-2] & there[2:]) + 1
+
     def place(self, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """One column (n,), NaN where there is no value, on the axis: samples and valid, shape (length,)."""
         if self.kind != "irregular":
@@ -82,6 +96,10 @@ class Grid:
             finite = np.isfinite(values) & (self.places >= 0)
             samples[self.places[finite]] = values[finite]
             valid[self.places[finite]] = True
+            single = self.single()
+            single = single[valid[single - 1] & valid[single + 1]]
+            samples[single] = (samples[single - 1] + samples[single + 1]) / 2
+            valid[single] = True
             return samples, valid
         finite = np.isfinite(values)
         if finite.sum() < 2:
@@ -217,9 +235,15 @@ def _regular(stamps: NDArray[np.float64], period: float, where: str) -> Grid:
     missing = grid.length - len(kept)
     if not missing:
         return grid
-    holes = int((np.diff(places[~extra]) > 1).sum())
+    bridged = len(grid.single())
+    if bridged:
+        text = f"single samples that are missing got the mean of their neighbours (at {BRIDGED_HZ:g} Hz or faster)"
+        grid = _with(grid, Note("bridged", text, bridged))
+    holes = int((np.diff(places[~extra]) > 1).sum()) - bridged
+    if not holes:
+        return grid
     text = f"samples are missing in {holes} gap{'s' * (holes != 1)}; they are marked, not closed"
-    return _with(grid, Note("gap", text, missing))
+    return _with(grid, Note("gap", text, missing - bridged))
 
 
 def _counts(ratio: NDArray[np.float64]) -> NDArray[np.int64]:
