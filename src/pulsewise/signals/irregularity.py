@@ -45,24 +45,25 @@ def of_intervals(seconds: Array) -> Array:
         return np.full(len(NAMES), np.nan)
     mean, median = float(d.mean()), float(np.median(d))
     change, ordered = np.abs(np.diff(d)) / mean, np.sort(d)
+    steps = np.sort(change)
     off = np.abs(d / median - 1)
-    gap = np.abs(d[:, None] - d)[np.triu_indices(len(d), 1)] / mean
-    mode, mode_share = _mode(d)
+    apart = np.abs(d[:, None] - d)
+    mode, mode_share = _mode(d, apart)
     values = (
         60 / median,
         60 / ordered[-1],
         d.std() / mean,
         np.sqrt(np.mean(change**2)),
         change.mean(),
-        *np.percentile(change, (50, 25, 75)),
+        *(_quantile(steps, share) for share in (0.5, 0.25, 0.75)),
         np.median(off),
-        (np.percentile(d, 75) - np.percentile(d, 25)) / median,
+        (_quantile(ordered, 0.75) - _quantile(ordered, 0.25)) / median,
         *ordered[:2] / median,
         *ordered[:-3:-1] / median,
         *((off < reach).mean() for reach in (0.05, 0.1, 0.15)),
         *((change < reach).mean() for reach in (0.03, 0.06, 0.12)),
-        *((gap < reach).mean() for reach in (0.03, 0.06, 0.12)),
-        *_pairs(d / mean),
+        *(_share(apart, reach * mean) for reach in (0.03, 0.06, 0.12)),
+        *_pairs(apart / mean),
         _entropy(d / median),
         *(_core(ordered, max(len(d) - drop, 3)) for drop in (2, 4)),
         *(_core(ordered, max(round(share * len(d)), 3)) for share in (0.6, 0.8)),
@@ -78,30 +79,42 @@ def of_intervals(seconds: Array) -> Array:
         (np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode).mean(),
         np.abs(d / mode - np.maximum(np.rint(d / mode), 1)).mean(),
         np.median(d[: len(d) // 2]) / np.median(d[len(d) // 2 :]),
-        *(np.percentile(d, share) / median for share in (20, 80)),
+        *(_quantile(ordered, share) / median for share in (0.2, 0.8)),
         _alternation(d),
     )
     return np.array(values, dtype=np.float64)
 
 
-def _mode(d: Array) -> tuple[float, float]:
+def _quantile(ordered: Array, share: float) -> float:
+    """Quantile of sorted values, between them by a straight line."""
+    place = share * (len(ordered) - 1)
+    low = min(int(place), len(ordered) - 2)
+    return float(ordered[low] + (place - low) * (ordered[low + 1] - ordered[low]))
+
+
+def _share(apart: Array, reach: float) -> float:
+    """Share of pairs that are less than `reach` apart, from all differences (N, N)."""
+    return float((np.count_nonzero(apart < reach) - len(apart)) / (len(apart) * (len(apart) - 1)))
+
+
+def _mode(d: Array, apart: Array) -> tuple[float, float]:
     """The interval that most others are within 6 % of (the mean of those), and the share that are."""
-    near = np.abs(d[:, None] / d - 1) < 0.06
+    near = apart < 0.06 * d
     best = int(near.sum(axis=0).argmax())
     return float(d[near[:, best]].mean()), float(near[:, best].mean())
 
 
-def _pairs(d: Array) -> tuple[float, float]:
+def _pairs(apart: Array) -> tuple[float, float]:
     """Share of pairs of neighbours in which both intervals are like those of another pair."""
-    far = np.maximum(np.abs(d[:-1, None] - d[:-1]), np.abs(d[1:, None] - d[1:]))
-    far = far[np.triu_indices(len(far), 1)]
-    return float((far < 0.06).mean()), float((far < 0.12).mean())
+    far = np.maximum(apart[:-1, :-1], apart[1:, 1:])
+    return _share(far, 0.06), _share(far, 0.12)
 
 
 def _entropy(d: Array) -> float:
     """Entropy (bits) of relative intervals in steps of 0.08 over that of as many different ones."""
-    counts = np.unique(np.rint(d / 0.08), return_counts=True)[1] / len(d)
-    return float(-(counts * np.log2(counts)).sum() / np.log2(len(d)))
+    counts = np.bincount(np.rint(np.minimum(d, 100.0) / 0.08).astype(np.int64))
+    share = counts[counts > 0] / len(d)
+    return float(-(share @ np.log2(share)) / np.log2(len(d)))
 
 
 def _core(ordered: Array, count: int) -> float:

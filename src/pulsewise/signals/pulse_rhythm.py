@@ -69,9 +69,9 @@ def _heights(y: Array, rate: float, places: Array) -> Array:
         return np.full(len(_HEIGHTS), np.nan)
     rise, before = rise / usual, np.diff(places)
     ordered = np.sort(rise)
-    spread = rise - rise.mean()
-    fit, _ = _explained(rise, before)
-    width = ordered[max(round(0.8 * len(rise)), 3) - 1 :] - ordered[: len(rise) - max(round(0.8 * len(rise)), 3) + 1]
+    with_interval = _correlation(rise, before)
+    most = max(round(0.8 * len(rise)), 3)
+    width = ordered[most - 1 :] - ordered[: len(rise) - most + 1]
     return np.array(
         [
             rise.std() / rise.mean(),
@@ -80,17 +80,12 @@ def _heights(y: Array, rate: float, places: Array) -> Array:
             ordered[1],
             ordered[-1],
             (rise < 0.75).mean(),
-            _correlation(rise, before),
+            with_interval,
             _correlation(rise[1:], before[:-1]),
-            1 - fit if spread @ spread > 1e-12 else 1.0,
+            1 - with_interval**2,
             width.min(),
         ]
     )
-
-
-def _explained(a: Array, b: Array) -> tuple[float, float]:
-    r = _correlation(a, b)
-    return r * r, r
 
 
 def _correlation(a: Array, b: Array) -> float:
