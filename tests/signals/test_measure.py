@@ -13,6 +13,7 @@ import pytest
 import pulsewise
 from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.estimate import REASONS
+from pulsewise.signals.edits import Edit
 from pulsewise.signals.measure import measure, window_spans
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -107,3 +108,36 @@ def test_a_rhythm_is_a_word_with_a_probability() -> None:
     x, _ = ppg(100, 70, 30.0)
     rhythm = measure(x, 100).to_dict()["windows"][0]["rhythm"]
     assert rhythm["value"] == "sinus" and 0 <= rhythm["af_probability"] < 0.2
+
+
+def test_groups_of_quantities_are_given_or_abstained_one_by_one() -> None:
+    x, _ = ppg(125, 70, 150.0, variation=0.02)
+    found = measure(x, 125, window=75).to_dict()
+    for part in (found["summary"], *found["windows"]):
+        assert part["hrv"]["rmssd"]["low"] <= part["hrv"]["rmssd"]["value"] <= part["hrv"]["rmssd"]["high"]
+        assert part["pulse_wave"]["rise_time"]["unit"] == "s"
+    assert "value" in found["summary"]["hrv"]["lf_hf"]
+    assert found["windows"][0]["hrv"]["lf"] == {"abstained": ["too_short"]}
+    clipped = measure(np.clip(x, *np.percentile(x, [20, 80])), 125).to_dict()["windows"][0]
+    assert "value" in clipped["heart_rate"] and clipped["pulse_wave"]["rise_time"] == {"abstained": ["saturated"]}
+    y, _ = ecg(250, 70, 30.0)
+    heart = measure(y, 250, "ecg").to_dict()["windows"][0]
+    assert heart["qtc"]["formula"] == "fridericia" and heart["qtc"]["unit"] == "ms" and "pulse_wave" not in heart
+    assert set(measure(x, 125, include=()).to_dict()["summary"]) & {"hrv", "pulse_wave", "qt"} == set()
+    with pytest.raises(UsageError, match="spo2"):
+        measure(x, 125, include=("spo2",))
+
+
+def test_corrected_beats_are_honoured_and_said() -> None:
+    x, _ = ppg(100, 72, 40.0, variation=0.0)
+    plain = measure(x, 100)
+    extra = [Edit(float(t + 0.4), "add", "AB", "seen in the ECG") for t in plain.beats.time[:-1]]
+    added = measure(x, 100, edits=extra).to_dict()
+    assert added["summary"]["heart_rate"]["value"] == pytest.approx(144, abs=3)
+    assert added["beats"]["edits"][0]["who"] == "AB" and len(added["beats"]["time_s"]) == 2 * len(plain.beats) - 1
+    gone = measure(x, 100, edits=[Edit(float(plain.beats.time[5]), "remove", "AB", "artefact")])
+    assert len(gone.beats) == len(plain.beats) - 1
+    marked = measure(x, 100, edits=[Edit(float(plain.beats.time[5]), "mark", "AB", "ectopic")])
+    assert np.isnan(marked.beats.intervals()).sum() == 2 and len(marked.beats) == len(plain.beats)
+    with pytest.raises(InputError, match="no beat within"):
+        measure(x, 100, edits=[Edit(float(plain.beats.time[5] + 0.4), "remove", "AB", "artefact")])

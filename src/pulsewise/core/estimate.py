@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "template": "the beat does not look like the recording's other beats",
     "outside_domain": "the recording differs from what the model was trained on",
     "untrained": "the model was never trained",
+    "not_sinus": "the heart is not in sinus rhythm, of which this quantity is defined",
     "unavailable": "this quantity is not measured from such a signal",
     "no_interval": "too few people to state an interval",
     "no_number": "the table holds no number",

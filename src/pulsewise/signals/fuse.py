@@ -87,13 +87,13 @@ def heart_rate_value(
         reasons = ("few_beats",)
     score = judged.quality.score
     if track is None:
-        return abstain(*reasons) if reasons else _of_beats(bpm, beats, score)
+        return abstain(*reasons) if reasons else of_beats(bpm, beats, score)
     agree = abs(bpm - (track.guess if np.isnan(track.value) else track.value)) < AGREE_BPM
     silent = np.isnan(track.value) and not track.arm
     clear = noise < LITTLE_NOISE and score >= CLEAN and not (track.arm and np.isfinite(track.value))
     double = abs(track.guess / bpm - 2) < 0.08 and bpm < SLOW_BPM and score >= CLEAN and alone(bpm)
     if not reasons and (agree or clear or (silent and score >= CLEAN) or double):
-        return _of_beats(bpm, beats, score)
+        return of_beats(bpm, beats, score)
     if track.arm and not np.isnan(track.value) and not judged.against_rate:
         return Value(track.value, "bpm", track.low, track.high)
     if judged.against_rate:
@@ -111,7 +111,8 @@ def _against(judged: Judged, bpm: float) -> tuple[str, ...]:
     return ()
 
 
-def _of_beats(bpm: float, beats: Beats, score: float) -> Value:
+def of_beats(bpm: float, beats: Beats, score: float) -> Value:
+    """The rate (bpm) of beats with its interval, in a signal of quality `score`."""
     half = half_width(bpm, beats, score)
     return Value(bpm, "bpm", max(bpm - half, 0.0), bpm + half)
 

@@ -1,32 +1,35 @@
 """Everything that can be said of a recording of the pulse or the heart without a trained model, and what cannot.
 
-Beats are found once over the whole recording, so that windows agree with each other and with the summary; each window
-is then judged on its own samples, and a quantity is given where its window allows it.
+Beats and the trackers' lines are found once over the whole recording, so that windows agree with each other and with
+the summary; each window is then judged on its own samples (`vitals`), and a quantity is given where it allows it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.core.errors import InputError, UsageError
-from pulsewise.core.limits import check_rate
-from pulsewise.signals.beats import Beats, find_beats
-from pulsewise.signals.front import Samples, samples_and_mask
-from pulsewise.signals.fuse import Tracked, heart_rate_value, tracked
-from pulsewise.signals.measured import Measured, Value, WindowMeasures, abstain
+from pulsewise.core.limits import CHANNELS, check_rate
+from pulsewise.signals import edits as editing
+from pulsewise.signals.beats import find_beats
+from pulsewise.signals.edits import Edit
+from pulsewise.signals.front import samples_and_mask
+from pulsewise.signals.fuse import tracked
+from pulsewise.signals.measured import Measured, Value, WindowMeasures
 from pulsewise.signals.motion import SPAN_S
 from pulsewise.signals.motion import track as follow
-from pulsewise.signals.quality import judge
-from pulsewise.signals.rate import repeats
-from pulsewise.signals.rhythm import rhythm
+from pulsewise.signals.pulsewaves import fiducials
+from pulsewise.signals.seconds import per_second
+from pulsewise.signals.summary import summarise
 from pulsewise.signals.track import Track
+from pulsewise.signals.vitals import Channel, Context
+from pulsewise.signals.vitals import window as look
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 WINDOW_S = 30.0
 """Length of a window (s) where none is asked for; a recording of up to one and a half of them is one window."""
@@ -34,19 +37,8 @@ WINDOW_S = 30.0
 PULSATILE = {"ppg": "ppg", "abp": "ppg", "ecg": "ecg"}
 """Kinds of signal with beats, and how they are looked at."""
 
-SHORT_S, FEW_BEATS = 6.0, 4
-"""A shorter window, or one with fewer beats, has to repeat itself at the rate of its beats (`rate.repeats`)."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One channel of a recording: samples (T,), which of them are there, and its beats."""
-
-    samples: Samples
-    mask: Mask
-    rate: float
-    kind: str
-    beats: Beats
+GROUPS = {"ppg": ("hrv", "pulse_wave"), "ecg": ("hrv", "qt")}
+"""What is measured beside heart rate, respiratory rate, rhythm and quality; `measure(include=)` chooses."""
 
 
 def measure(
@@ -60,8 +52,11 @@ def measure(
     *,
     valid: ArrayLike | None = None,
     sampling_rate: float | None = None,
+    edits: Sequence[Edit] = (),
+    include: Iterable[str] | None = None,
+    qtc: str = "fridericia",
 ) -> Measured:
-    """Heart rate, quality and what else the signal allows, per window and over the recording, with intervals.
+    """Heart rate, rhythm, respiration, variability, pulse wave or QT, and quality: per window and over the recording.
 
     Parameters
     ----------
@@ -80,6 +75,13 @@ def measure(
         False where a sample is missing; not finite is missing too.
     sampling_rate : float, optional
         Another name of `rate`, as in NeuroKit2.
+    edits : sequence of Edit, optional
+        Beats a person has added, removed or marked; everything that rests on beats is computed from the edited ones,
+        and a window with an edit has the heart rate of its beats whatever its quality.
+    include : iterable of str, optional
+        Groups of `GROUPS` to measure; all that the kind has where None.
+    qtc : str
+        Formula of QTc (`qt.FORMULAS`).
 
     Returns
     -------
@@ -89,9 +91,9 @@ def measure(
     Raises
     ------
     InputError
-        `shape`, `sampling_rate`, `rate`, `modality`.
+        `shape`, `sampling_rate`, `rate`, `modality`; `label` for an edit of a beat that is not there.
     UsageError
-        `usage`: a window or step that is none, two different rates.
+        `usage`: a window or step that is none, two different rates; `unknown_name`: a group.
 
     Examples
     --------
@@ -104,18 +106,20 @@ def measure(
     hz = check_rate(_one_rate(rate, sampling_rate))
     if kind not in PULSATILE:
         raise InputError("modality", f"measured are {', '.join(PULSATILE)}, not {kind!r}", where="kind")
-    channels = _channels(samples, valid, hz, PULSATILE[kind])
+    groups = _groups(include, PULSATILE[kind])
+    channels = _channels(samples, valid, hz, PULSATILE[kind], tuple(edits), "pulse_wave" in groups)
     duration = len(channels[0].samples) / hz
     spans = window_spans(duration, window, step)
-    track = _track(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
-    said = [tracked(track, a, b, acc is not None) for a, b in spans]
-    windows = [
-        _best([_window(one, a, b, i, t) for i, one in enumerate(channels)])
-        for (a, b), t in zip(spans, said, strict=True)
-    ]
+    heart = _follow(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
+    found: list[WindowMeasures] = []
+    for a, b in spans:
+        context = Context(tracked(heart, a, b, acc is not None), None, qtc, groups)
+        found.append(_best([look(one, a, b, i, context) for i, one in enumerate(channels)]))
+    chosen = channels[_most([w.channel for w in found if w.quality > 0])]
     about = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
-    chosen = channels[_most([w.channel for w in windows if w.quality > 0])]
-    return Measured(about, _summary(windows), windows, chosen.beats, *_seconds(windows, duration))
+    score, reasons = per_second(chosen.samples, chosen.mask, hz, chosen.kind, chosen.beats, found)
+    summary = summarise(found, chosen, groups)
+    return Measured(about, summary, found, chosen.beats, score, reasons, tuple(e.to_dict() for e in edits))
 
 
 def _one_rate(rate: float | None, sampling_rate: float | None) -> float | None:
@@ -124,18 +128,34 @@ def _one_rate(rate: float | None, sampling_rate: float | None) -> float | None:
     return rate if sampling_rate is None else sampling_rate
 
 
-def _channels(samples: ArrayLike, valid: ArrayLike | None, rate: float, kind: str) -> list[Channel]:
+def _groups(include: Iterable[str] | None, kind: str) -> frozenset[str]:
+    known = {name for names in GROUPS.values() for name in names}
+    wanted = set(known if include is None else include)
+    if wanted - known:
+        fix = f"known: {', '.join(sorted(known))}"
+        raise UsageError("unknown_name", f"nothing is measured as {sorted(wanted - known)[0]!r}", fix=fix)
+    return frozenset(wanted & set(GROUPS[kind]))
+
+
+def _channels(
+    samples: ArrayLike, valid: ArrayLike | None, rate: float, kind: str, edits: tuple[Edit, ...], waves: bool
+) -> list[Channel]:
     x = np.asarray(samples)
     if x.ndim not in (1, 2) or (x.ndim == 2 and not len(x)):
         raise InputError("shape", f"samples are (T,) or (channels, T), {x.shape} came")
     rows = x[None] if x.ndim == 1 else x
-    if x.ndim == 2 and len(x) > 64 and x.shape[1] < len(x):
-        raise InputError("shape", f"samples are (channels, T), {x.shape} came", fix="turn the array round")
+    if len(rows) > CHANNELS:
+        fix = "turn the array round" if x.shape[1] < len(x) else ""
+        raise InputError("shape", f"samples are (channels, T), {x.shape} came", fix=fix)
     masks = None if valid is None else np.broadcast_to(np.asarray(valid, dtype=bool), rows.shape)
     out = []
     for i, row in enumerate(rows):
         part, mask = samples_and_mask(row, None if masks is None else masks[i])
-        out.append(Channel(part, mask, rate, kind, find_beats(part, rate, kind, valid=mask)))
+        beats = find_beats(part, rate, kind, valid=mask)
+        if edits:
+            beats = editing.apply(beats, edits, rate, len(part))
+        one = Channel(part, mask, rate, kind, beats, edited=tuple(e.time_s for e in edits))
+        out.append(replace(one, points=fiducials(part, rate, beats, valid=mask)) if waves else one)
     return out
 
 
@@ -165,7 +185,7 @@ def window_spans(duration: float, window: float | None, step: float | None) -> l
     return spans
 
 
-def _track(channels: list[Channel], acc: ArrayLike | None, acc_rate: float | None) -> Track | None:
+def _follow(channels: list[Channel], acc: ArrayLike | None, acc_rate: float | None) -> Track | None:
     """The heart rate followed through motion, from all channels; None where the recording is too short for it."""
     one = channels[0]
     if len(one.samples) < SPAN_S * one.rate:
@@ -174,83 +194,13 @@ def _track(channels: list[Channel], acc: ArrayLike | None, acc_rate: float | Non
     return follow(samples, one.rate, acc, acc_rate)
 
 
-def _window(one: Channel, start: float, end: float, number: int, track: Tracked | None) -> WindowMeasures:
-    a, b = round(start * one.rate), round(end * one.rate)
-    judged = judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
-    quality = judged.quality
-    beats = one.beats.between(start, end)
-
-    def doubt(bpm: float) -> bool:
-        short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
-        return short and not repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b])
-
-    def alone(bpm: float) -> bool:
-        return repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], margin=0.3)
-
-    rhythm_said, noise = _rhythm(one, a, b, beats)
-    values: dict[str, Any] = {
-        "heart_rate": heart_rate_value(judged, beats, track, doubt, alone, noise=noise),
-        "respiratory_rate": abstain("unavailable"),
-        "rhythm": rhythm_said,
-    }
-    return WindowMeasures(start, end, quality.score, quality.reasons, quality.polarity, values, number)
-
-
-def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
-    """The rhythm of samples a to b, from the recording's beats, and how likely it is none."""
-    shifted = Beats(beats.index - a, beats.time - a / one.rate, beats.polarity, beats.segment)
-    said = rhythm(one.samples[a:b], one.rate, one.kind, beats=shifted, valid=one.mask[a:b])
-    noise = said.shares[-1] if said.shares else 1.0
-    if said.reasons:
-        return abstain(*said.reasons), noise
-    return Value(said.value, more={"af_probability": said.af_probability}), noise
-
-
 def _best(rivals: list[WindowMeasures]) -> WindowMeasures:
     """Of the same window of several channels the one with the best quality, a heart rate before none."""
-    return max(rivals, key=lambda w: (not _abstained(w.values["heart_rate"]), w.quality))
-
-
-def _abstained(value: Any) -> bool:
-    return bool(isinstance(value, Value) and value.reasons)
+    return max(
+        rivals,
+        key=lambda w: (isinstance(w.values["heart_rate"], Value) and not w.values["heart_rate"].reasons, w.quality),
+    )
 
 
 def _most(numbers: list[int]) -> int:
     return max(set(numbers), key=numbers.count) if numbers else 0
-
-
-def _summary(windows: list[WindowMeasures]) -> dict[str, Any]:
-    """Over the recording: the mean over windows that have a value, with the mean of their bounds."""
-    found: dict[str, Any] = {}
-    for name in ("heart_rate", "respiratory_rate", "rhythm"):
-        values = [w.values[name] for w in windows]
-        found[name] = mean_value([v for v in values if isinstance(v, Value)])
-    scores = [w.quality for w in windows]
-    found["quality"] = float(np.mean(scores)) if scores else 0.0
-    found["polarity"] = -1 if sum(w.polarity for w in windows) < 0 else 1
-    found["windows"] = len(windows)
-    found["windows_with_heart_rate"] = sum(not _abstained(w.values["heart_rate"]) for w in windows)
-    return found
-
-
-def mean_value(values: list[Value]) -> Value:
-    """The mean of those that have a value; where none has one, the commonest reasons."""
-    known = [v for v in values if isinstance(v.value, float)]
-    if not known:
-        reasons = [reason for v in values for reason in v.reasons] or ["too_short"]
-        counts = {r: reasons.count(r) for r in dict.fromkeys(reasons)}
-        return abstain(*[r for r, n in counts.items() if 2 * n >= max(counts.values())])
-    means = [float(np.mean([getattr(v, part) for v in known])) for part in ("value", "low", "high")]
-    return Value(means[0], known[0].unit, means[1], means[2])
-
-
-def _seconds(windows: list[WindowMeasures], duration: float) -> tuple[Array, list[tuple[str, ...]]]:
-    """Quality and reasons of each full second: those of the worst window it is in."""
-    count = int(duration)
-    score = np.full(count, np.inf)
-    reasons: list[tuple[str, ...]] = [()] * count
-    for w in windows:
-        a, b = int(w.start_s), min(int(np.ceil(w.end_s)), count)
-        for k in np.flatnonzero(w.quality < score[a:b]) + a:
-            score[k], reasons[k] = w.quality, w.reasons
-    return np.where(np.isfinite(score), score, 0.0), reasons

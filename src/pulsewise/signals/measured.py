@@ -119,6 +119,8 @@ class Measured:
     second_quality : ndarray, shape (S,)
         0 to 1 for each full second from the start.
     second_reasons : sequence of tuple of str, length S
+    edits : sequence of mapping
+        Corrections of beats that were applied, each with who made it and why.
     """
 
     recording: Mapping[str, Any]
@@ -127,6 +129,7 @@ class Measured:
     beats: Beats
     second_quality: Array
     second_reasons: Sequence[tuple[str, ...]]
+    edits: Sequence[Mapping[str, Any]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """One JSON object: `schema_version`, `recording`, `summary`, `windows`, `beats`, `seconds`."""
@@ -138,6 +141,7 @@ class Measured:
             "beats": {
                 "time_s": plain(np.round(self.beats.time, 4)),
                 "interval_s": plain(np.round(self.beats.intervals(), 4)),
+                "edits": plain(list(self.edits)),
             },
             "seconds": {
                 "quality": plain(np.round(self.second_quality, 3)),

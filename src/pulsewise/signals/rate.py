@@ -28,9 +28,15 @@ def usual_intervals(intervals: ArrayLike) -> Array:
     [0.8, 0.82, 0.8, 0.6, 0.8]
     """
     seconds = np.asarray(intervals, dtype=np.float64)
-    seconds = seconds[(seconds >= SHORTEST_S / 2) & (seconds <= LONGEST_S * 2)]
+    return np.asarray(seconds[usual_mask(seconds)])
+
+
+def usual_mask(intervals: Array) -> NDArray[np.bool_]:
+    """Which of the intervals (s) `usual_intervals` keeps, shape (I,)."""
+    possible = (intervals >= SHORTEST_S / 2) & (intervals <= LONGEST_S * 2)
+    seconds = intervals[possible]
     if len(seconds) == 0:
-        return seconds
+        return possible
     width = min(9, len(seconds) - 1 + len(seconds) % 2)
     around = np.pad(seconds, width // 2, mode="reflect") if width > 1 else seconds
     nine = np.lib.stride_tricks.sliding_window_view(around, max(width, 1))
@@ -38,7 +44,9 @@ def usual_intervals(intervals: ArrayLike) -> Array:
     spread = np.median(np.abs(nine / median[:, None] - 1), axis=1)
     reach = np.maximum(0.15, 6 * spread)
     usual = (seconds >= np.maximum(0.5, 1 - reach) * median) & (seconds <= np.minimum(1.75, 1 + reach) * median)
-    return np.asarray(seconds[usual & (seconds >= SHORTEST_S) & (seconds <= LONGEST_S)])
+    mask = possible.copy()
+    mask[possible] = usual & (seconds >= SHORTEST_S) & (seconds <= LONGEST_S)
+    return mask
 
 
 def rate_of(beats: Beats, start: float = -np.inf, end: float = np.inf) -> float:

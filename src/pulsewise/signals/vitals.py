@@ -1,0 +1,150 @@
+"""One window of one channel: every quantity it allows, each with an interval or the reasons for having none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsewise.signals.beats import Beats
+from pulsewise.signals.front import Samples
+from pulsewise.signals.fuse import Tracked, heart_rate_value, of_beats
+from pulsewise.signals.hrv import SHORTEST_S, hrv
+from pulsewise.signals.measured import Value, WindowMeasures, abstain
+from pulsewise.signals.pulsewaves import UNITS as WAVES
+from pulsewise.signals.pulsewaves import Fiducials, wave_values
+from pulsewise.signals.qt import qt
+from pulsewise.signals.quality import judge
+from pulsewise.signals.rate import rate_of, repeats
+from pulsewise.signals.rhythm import rhythm
+from pulsewise.signals.track import Track
+
+Mask = NDArray[np.bool_]
+
+SHORT_S, FEW_BEATS = 6.0, 4
+"""A shorter window, or one with fewer beats, has to repeat itself at the rate of its beats (`rate.repeats`)."""
+
+ALONE = 0.3
+QT_LOWEST_RATE = 80.0
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a recording, with what was found over its whole length.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (T,)
+    mask : ndarray of bool, shape (T,)
+    rate : float
+        Hz.
+    kind : str
+        `ppg` or `ecg`.
+    beats : Beats
+    points : Fiducials, optional
+        Of PPG, one per beat.
+    edited : tuple of float
+        Times (s) of beats a person has corrected.
+    """
+
+    samples: Samples
+    mask: Mask
+    rate: float
+    kind: str
+    beats: Beats
+    points: Fiducials | None = None
+    edited: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a window is told beside its samples: what the trackers say of it."""
+
+    heart: Tracked | None = None
+    breath: Track | None = None
+    formula: str = "fridericia"
+    groups: frozenset[str] = field(default_factory=frozenset)
+
+
+def window(one: Channel, start: float, end: float, number: int, context: Context) -> WindowMeasures:
+    """Everything of samples from start to end (s) of a channel with this number."""
+    a, b = round(start * one.rate), round(end * one.rate)
+    judged = judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
+    quality = judged.quality
+    first, last = (int(i) for i in np.searchsorted(one.beats.time, (start, end)))
+    beats = one.beats.between(start, end)
+    said, noise = _rhythm(one, a, b, beats)
+
+    def doubt(bpm: float) -> bool:
+        short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
+        return short and not repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b])
+
+    def alone(bpm: float) -> bool:
+        return repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], margin=ALONE)
+
+    rate = heart_rate_value(judged, beats, context.heart, doubt, alone, noise=noise)
+    if any(start <= time < end for time in one.edited) and np.isfinite(rate_of(beats)):
+        rate = of_beats(rate_of(beats), beats, 1.0)  # a person has looked at these beats
+    values: dict[str, Value | Mapping[str, Value]] = {
+        "heart_rate": rate,
+        "respiratory_rate": _breath(context, start, end),
+    }
+    values["rhythm"] = abstain(*rate.reasons) if rate.reasons and not said.reasons else said
+    if "hrv" in context.groups:
+        values["hrv"] = _variability(beats, rate, said)
+    if "pulse_wave" in context.groups and one.points is not None:
+        values["pulse_wave"] = _shape(one.points[first:last], quality.reasons or rate.reasons)
+    if "qt" in context.groups and one.kind == "ecg":
+        values |= _qt(one, a, b, beats, rate, context.formula)
+    return WindowMeasures(start, end, quality.score, quality.reasons, quality.polarity, values, number)
+
+
+def _variability(beats: Beats, rate: Value, said: Value) -> dict[str, Value]:
+    if rate.reasons:
+        return {name: abstain(*rate.reasons) for name in SHORTEST_S}
+    return hrv(beats, str(said.value or ""))
+
+
+def _shape(points: Fiducials, reasons: tuple[str, ...]) -> dict[str, Value]:
+    """The pulse wave, where nothing is wrong with the signal: a rate survives clipping, a shape does not."""
+    return {name: abstain(*reasons) for name in WAVES} if reasons else wave_values(points)
+
+
+def _local(one: Channel, a: int, beats: Beats) -> Beats:
+    return Beats(beats.index - a, beats.time - a / one.rate, beats.polarity, beats.segment)
+
+
+def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
+    """The rhythm of samples a to b, from the recording's beats, and how likely it is none."""
+    said = rhythm(one.samples[a:b], one.rate, one.kind, beats=_local(one, a, beats), valid=one.mask[a:b])
+    noise = said.shares[-1] if said.shares else 1.0
+    if said.reasons:
+        return abstain(*said.reasons), noise
+    return Value(said.value, more={"af_probability": said.af_probability}), noise
+
+
+def _breath(context: Context, start: float, end: float) -> Value:
+    if context.breath is None:
+        return abstain("too_short")
+    said = context.breath.over(start, end)
+    if said.reasons:
+        return abstain(*said.reasons)
+    return Value(said.value, "breaths/min", said.low, said.high)
+
+
+def _qt(one: Channel, a: int, b: int, beats: Beats, rate: Value, formula: str) -> dict[str, Value]:
+    """QT and QTc in ms."""
+    if one.rate < QT_LOWEST_RATE:
+        return {name: abstain("unavailable") for name in ("qt", "qtc")}
+    if rate.reasons:
+        return {name: abstain(*rate.reasons) for name in ("qt", "qtc")}
+    said = qt(one.samples[a:b], one.rate, beats=_local(one, a, beats), formula=formula, valid=one.mask[a:b])
+    if said.reasons:
+        return {name: abstain(*said.reasons) for name in ("qt", "qtc")}
+    half = (said.high_s - said.low_s) / 2
+    return {
+        "qt": Value(1000 * said.qt_s, "ms", 1000 * (said.qt_s - half), 1000 * (said.qt_s + half)),
+        "qtc": Value(1000 * said.qtc_s, "ms", 1000 * said.low_s, 1000 * said.high_s, more={"formula": formula}),
+    }
