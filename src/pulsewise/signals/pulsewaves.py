@@ -29,7 +29,7 @@ POINTS = ("onset", "systolic", "notch", "diastolic", "a", "b", "c", "d", "e")
 
 _BEFORE_S, _LONGEST_S = 0.45, 1.6
 _BLOCK = 2000
-_SHOULDER = 0.15
+_SECOND = 0.1
 
 
 @dataclass(frozen=True)
@@ -166,11 +166,12 @@ def _points(
     notch = turn(-rows, systolic + 0.06 * GRID_HZ, two_thirds)
     diastolic = turn(rows, np.where(notch >= 0, notch, -1).astype(float), two_thirds + 0.15 * GRID_HZ)
     shoulder = turn(slope, e.astype(float) - 2, two_thirds + 0.1 * GRID_HZ)
+    soft = (notch < 0) & (e >= 0) & (shoulder >= 0)
+    notch, diastolic = np.where(soft, e, notch), np.where(soft, shoulder, diastolic)
     line = np.arange(len(rows))
     foot, top = rows[line, onset.clip(0)], rows[line, systolic.clip(0)]
-    high = rows[line, shoulder.clip(0)] - foot > _SHOULDER * (top - foot)  # the valley between two pulses is none
-    soft = (notch < 0) & (e >= 0) & (shoulder >= 0) & high
-    notch, diastolic = np.where(soft, e, notch), np.where(soft, shoulder, diastolic)
+    low = rows[line, diastolic.clip(0)] - foot < _SECOND * (top - foot)  # a ripple in the valley between two pulses
+    notch, diastolic = np.where(low, -1, notch), np.where(low, -1, diastolic)
     whole = good & (onset >= 0) & (systolic > onset)
     found = {"onset": onset, "systolic": systolic, "notch": notch, "diastolic": diastolic, "a": a, "b": b,
              "c": np.where(d >= 0, c, -1), "d": np.where(c >= 0, d, -1), "e": e, "end": end}  # fmt: skip
