@@ -56,7 +56,7 @@ def test_points_lie_where_the_formula_has_them(rate: float, sign: int) -> None:
 
 def test_a_pulse_without_a_notch_has_none() -> None:
     place = np.arange(2000) / 100 % PERIOD / PERIOD
-    found = fiducials(np.exp(-4 * place) * (1 - np.exp(-25 * place)), 100)
+    found = fiducials((place / 0.15) ** 2 * np.exp(-2 * (place / 0.15 - 1)), 100)
     assert np.isfinite(found.systolic[1:-1]).all()
     assert np.isnan(found.diastolic[1:-1]).mean() > 0.8
     assert wave_values(found)["peak_to_peak_time"].reasons == ("few_beats",)

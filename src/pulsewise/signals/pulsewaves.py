@@ -29,7 +29,7 @@ POINTS = ("onset", "systolic", "notch", "diastolic", "a", "b", "c", "d", "e")
 
 _BEFORE_S, _LONGEST_S = 0.45, 1.6
 _BLOCK = 2000
-_SECOND = 0.1
+_SECOND, _PROMINENT = 0.1, 0.02
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,18 @@ def _points(
     d = _lowest_between(bend, np.where(c >= 0, c, b), e)
     notch = turn(-rows, systolic + 0.06 * GRID_HZ, two_thirds)
     diastolic = turn(rows, np.where(notch >= 0, notch, -1).astype(float), two_thirds + 0.15 * GRID_HZ)
-    shoulder = turn(slope, e.astype(float) - 2, two_thirds + 0.1 * GRID_HZ)
-    soft = (notch < 0) & (e >= 0) & (shoulder >= 0)
-    notch, diastolic = np.where(soft, e, notch), np.where(soft, shoulder, diastolic)
     line = np.arange(len(rows))
     foot, top = rows[line, onset.clip(0)], rows[line, systolic.clip(0)]
-    low = rows[line, diastolic.clip(0)] - foot < _SECOND * (top - foot)  # a ripple in the valley between two pulses
+    second = rows[line, diastolic.clip(0)]
+    least = np.maximum(_PROMINENT * (top - foot), 0)  # less is a ripple
+    hard = (notch >= 0) & (diastolic >= 0) & (second - rows[line, notch.clip(0)] >= least)
+    shoulder = turn(slope, e.astype(float) - 2, two_thirds + 0.1 * GRID_HZ)
+    after = highest(-slope, shoulder.astype(float), shoulder + 0.15 * GRID_HZ)
+    soft = slope[line, shoulder.clip(0)] - slope[line, after.clip(0)] >= _PROMINENT * slope[line, steepest.clip(0)]
+    soft &= ~hard & (e >= 0) & (shoulder >= 0) & (after >= 0)
+    notch = np.where(hard, notch, np.where(soft, e, -1))
+    diastolic = np.where(hard, diastolic, np.where(soft, shoulder, -1))
+    low = rows[line, diastolic.clip(0)] - foot < _SECOND * (top - foot)  # in the valley between two pulses
     notch, diastolic = np.where(low, -1, notch), np.where(low, -1, diastolic)
     whole = good & (onset >= 0) & (systolic > onset)
     found = {"onset": onset, "systolic": systolic, "notch": notch, "diastolic": diastolic, "a": a, "b": b,
