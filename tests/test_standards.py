@@ -381,3 +381,14 @@ def test_every_clause_that_is_judged_has_a_row_and_every_row_a_test():
 def test_nothing_says_that_a_standard_is_passed():
     for c in all_criteria():
         assert not {"pass", "passed", "passes"} & set(f"{c.text} {c.why} {c.answer}".lower().split())
+
+
+def test_the_documentation_names_every_standard_and_clause():
+    page = (ROOT.parent / "docs" / "explain" / "clinical-standards.md").read_text(encoding="utf-8")
+    short = {"21 CFR 862.1355": "({})"}
+    for row in CLAUSES:
+        assert row.standard in page, row.standard
+        shown = short[row.standard].format(row.clause[-2]) if row.standard in short else row.clause
+        if row.standard in short and row.clause[-2] in "BCDEF":
+            shown = "(A) to (G)"
+        assert shown in page, (row.standard, row.clause)
