@@ -79,6 +79,12 @@ def test_readme_lists_the_formats_there_are(generate: ModuleType) -> None:
     assert generate.readme(text) == text, "renew it: python docs/generate.py --readme"
 
 
+def test_the_page_on_files_of_devices_has_a_row_for_every_format() -> None:
+    rows = re.findall(r"^\| (`[^|]*`) \|", (DOCS / "howto/files-of-devices.md").read_text(encoding="utf-8"), re.M)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {e["name"] for e in entries("formats")}
+
+
 def command_lines(text: str) -> list[str]:
     blocks = [body for language, body in FENCE.findall(text) if language in ("bash", "sh", "console")]
     lines = [line.strip().removeprefix("$ ") for body in blocks for line in body.splitlines()]

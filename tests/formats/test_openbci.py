@@ -19,11 +19,11 @@ def write(
     head = (
         f"%OpenBCI Raw EXG Data\n%Number of channels = 2\n%Sample Rate = {stated}\n"
         "%Board = OpenBCI_GUI$BoardCytonSerial\n"
-        "Sample Index, EXG Channel 0, EXG Channel 1, Accel Channel 0, Other, Analog Channel 0, Timestamp, "
+        "Sample Index, EXG Channel 0, EXG Channel 1, Accel Channel 0, Other, Other, Analog Channel 0, Timestamp, "
         "Marker Channel, Timestamp (Formatted)\n"
     )
     rows = [
-        f"{i % wrap}, {i / 10:.1f}, 7.0, 0.98, 0.0, {500 + i % 100}.0, {BEGIN + (i // 10) * 10 / rate:.6f}, "
+        f"{i % wrap}, {i / 10:.1f}, 7.0, 0.98, 0.0, 0.0, {500 + i % 100}.0, {BEGIN + (i // 10) * 10 / rate:.6f}, "
         f"{3.0 if i == 500 else 0.0}, 2023-11-14 22:13:20.000"
         for i in range(count)
         if i not in lost

@@ -68,6 +68,18 @@ def test_a_column_that_does_not_count_concludes_nothing(tmp_path: Path) -> None:
     assert recording.signals[0].valid.all() and len(recording.signals[0].samples) == 50
 
 
+def test_the_head_of_a_respiban(tmp_path: Path) -> None:
+    sensors = ["ECG", "EDA", "EMG", "TEMP", "XYZ", "XYZ", "XYZ", "RESPIRATION"]
+    channels = [f"CH{i}" for i in range(1, 9)]
+    head = device("biosignalsplux", column=["nSeq", "DI", *channels], label=channels, sensor=sensors,
+                  resolution=[16] * 8, date="2017-5-22", time="9:39:1.0", **{"sampling rate": 700})  # fmt: skip
+    path = write(tmp_path / "a.txt", [[i, 0, 49152, *range(7)] for i in range(50)], {"00:07:80": head})
+    (recording,) = opensignals.read(path, ReadOptions(zone="Europe/Berlin"))
+    assert [s.kind for s in recording.signals] == ["ecg", "eda", "other", "temp", "acc", "acc", "acc", "resp"]
+    assert recording.signals[0].samples[0] == pytest.approx(0.75), "((x / 2^16) - 0.5) * 3 V / 1000"
+    assert recording.start_utc is not None and recording.start_utc.isoformat() == "2017-05-22T07:39:01+00:00"
+
+
 def test_two_devices_side_by_side(tmp_path: Path) -> None:
     plux = device("biosignalsplux", column=["nSeq", "DI", "CH1"], label=["CH1"], sensor=["ACCX"], resolution=[4, 1, 16])
     rows = [[i % 16, 1, 500, 600, i, 0, 40000] for i in range(30)]

@@ -102,24 +102,25 @@ def test_acceleration_and_rotation_are_told_apart_by_their_units(tmp_path: Path)
 
 
 PPI = (
-    "Phone timestamp;PP-interval [ms];error estimate [ms];blocker;contact;contact;hr [bpm]",
-    "Phone timestamp;sensor timestamp [ns];hr [bpm];contact;contact;blocker;error estimate [ms];PP-interval [ms]",
+    "Phone Data RX timestamp;PP-interval [ms];error estimate [ms];blocker;contact;contact;hr [bpm]",
+    "Phone timestamp;sensor timestamp [ns];HR [bpm];PP-interval [ms];error estimate [ms];blocker;skin contact;"
+    "skin contact supported",
 )
 
 
 @pytest.mark.parametrize("order", [0, 1])
 def test_intervals_are_events_in_both_column_orders(tmp_path: Path, order: int) -> None:
-    cells = {"Phone timestamp": "", "sensor timestamp [ns]": "0", "PP-interval [ms]": "", "error estimate [ms]": "10",
-             "blocker": "0", "contact": "1", "hr [bpm]": "75"}  # fmt: skip
+    cells = {"sensor timestamp [ns]": "0", "error estimate [ms]": "10", "hr [bpm]": "75", "HR [bpm]": "75"}
     rows = []
     for i, interval in enumerate((800, 810, 0, 790)):
         row = {
             **cells,
             "Phone timestamp": stamp(i, 1, 1),
+            "Phone Data RX timestamp": stamp(i, 1, 1),
             "PP-interval [ms]": str(interval),
             "blocker": str(int(i == 1)),
         }
-        rows.append(";".join(row[name] for name in PPI[order].split(";")))
+        rows.append(";".join(row.get(name, "1") for name in PPI[order].split(";")))
     (tmp_path / "ppi.txt").write_text("\n".join([PPI[order], *rows]) + "\n")
     (recording,) = polar.read(tmp_path / "ppi.txt")
     assert [(e.kind, round(e.time, 3), e.duration, e.text) for e in recording.events] == [
@@ -134,6 +135,18 @@ def test_the_heart_rate_of_the_device_is_no_reference(tmp_path: Path) -> None:
     (recording,) = polar.read(tmp_path / "hr.txt")
     assert recording.references == () and recording.signal("HR").kind == "other"
     assert recording.signal("HR").unit == "bpm" and recording.signal("HR").rate == pytest.approx(1.0)
+
+
+def test_a_header_that_ends_in_a_semicolon(tmp_path: Path) -> None:
+    (one,) = polar.read(ppg(tmp_path / "a.csv"))
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "b.csv").write_text(text.replace("ambient\n", "ambient;\n"))
+    (tmp_path / "c.csv").write_text(text.replace("\n", ";\n"))
+    for name in ("b.csv", "c.csv"):
+        assert detect(tmp_path / name).format == "polar"
+        (other,) = polar.read(tmp_path / name)
+        assert [s.name for s in other.signals] == [s.name for s in one.signals]
+        assert all(np.array_equal(a.samples, b.samples) for a, b in zip(one.signals, other.signals, strict=True))
 
 
 def test_sensor_times_of_after_2030_are_not_taken_for_unix_times(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     options = options or ReadOptions()
     codec_of(path)
     dialect = dialect_of(path)
-    names = [name.strip() for name in dialect.names]
+    names = _unique([name.strip() for name in dialect.names])
     if "Sample Index" not in names:
         raise InputError("malformed", "the header row with a Sample Index is missing")
     if not dialect.probed:
@@ -84,6 +84,15 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
             device=f"OpenBCI {board[1]}" if board else "OpenBCI", why="rows placed by their sample index",
         )
     ]  # fmt: skip
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names of which none is there twice: the GUI calls up to seven columns `Other`.
+
+    >>> _unique(["Other", "EXG Channel 0", "Other"])
+    ['Other', 'EXG Channel 0', 'Other 2']
+    """
+    return [name if names.index(name) == i else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)]
 
 
 def _role(name: str) -> Role:

@@ -37,6 +37,7 @@ AMPLIFIERS: dict[str, tuple[float, float]] = {
 """Supply (V) and gain of the ECG sensor of a family of devices, from their data sheets."""
 _DATE = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*")
 _TIME = re.compile(r"\s*(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?\s*")
+_AXES = re.compile(r"XYZ|[XYZ]|ACC[XYZ]?", re.I)
 _PPG = re.compile(r"BVP|PPG|SpO2|OXI|PULSE", re.I)
 
 
@@ -149,7 +150,7 @@ def _signals(
             notes.append(Note("invalid_cell", f"cells of {name} that are no numbers became invalid samples", bad))
         samples = spread(values, places)
         label = f"{sensor} {name}" if sensor not in (name, "") else name
-        kind = "ppg" if _PPG.search(sensor) else kind_of(sensor)
+        kind = "ppg" if _PPG.search(sensor) else "acc" if _AXES.fullmatch(sensor) else kind_of(sensor)
         samples, unit = _physical(samples, kind, device, bits, notes)
         said = {f"{label}{suffix}": kind, **options.columns}
         if options.kind and kind == "other":

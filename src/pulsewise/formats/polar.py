@@ -19,12 +19,15 @@ from pulsewise.core.plugin import Match, ReadOptions
 from pulsewise.core.recording import Event, Note, Recording
 from pulsewise.formats._assemble import assemble
 from pulsewise.formats._columns import Role, fold, split_unit
+from pulsewise.formats._dialect import Dialect
 from pulsewise.formats._logs import codec_of, described, head_lines, recording
 from pulsewise.formats._rows import Column, Table, read_rows
 from pulsewise.formats._timeline import timeline
 from pulsewise.formats.csv import dialect_of
 
 _MODEL = re.compile(r"(?:^|[_ ])(H10|H9|OH1|Verity[_ ]?Sense|Sense|Vantage\w*|Grit\w*)(?=[_ ]|$)", re.I)
+PHONE = frozenset({"phone timestamp", "phone data rx timestamp"})
+"""What the phone's clock is called."""
 _INTERVALS = ("pp interval", "rr interval", "ppi", "rr")
 BLANK = 9
 """Rank of a clock that never moves from zero."""
@@ -36,7 +39,7 @@ def sniff(head: bytes, name: str) -> Match | None:
     """A header of semicolons that begins with the phone's timestamp."""
     lines = head_lines(head, 1)
     names = [fold(split_unit(cell)[0]) for cell in lines[0].split(";")] if lines else []
-    if len(names) > 1 and "phone timestamp" in names:
+    if len(names) > 1 and PHONE & set(names):
         return Match(0.95, "header of Polar Sensor Logger")
     return None
 
@@ -48,7 +51,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     """
     options = options or ReadOptions()
     codec_of(path)
-    dialect = dialect_of(path)
+    dialect = _without_last(dialect_of(path))
     roles = [_role(name) for name in dialect.names]
     if not any(role.role == "time" for role in roles):
         raise InputError("malformed", "no column holds the phone's or the sensor's timestamp")
@@ -71,11 +74,18 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     return described(assemble(chosen, options, stem=path.stem, form="polar", why=why), "polar", device)
 
 
+def _without_last(dialect: Dialect) -> Dialect:
+    """Headers may end in a semicolon that the rows do not have."""
+    if not dialect.names or dialect.names[-1]:
+        return dialect
+    return replace(dialect, names=dialect.names[:-1], width=len(dialect.names) - 1)
+
+
 def _role(header: str) -> Role:
     """What one column is, by its name and unit."""
     name, unit = split_unit(header)
     words = fold(name)
-    if words in ("phone timestamp", "sensor timestamp", "timestamp"):
+    if words in ("sensor timestamp", "timestamp") or words in PHONE:
         return Role(name, "time", unit={"ns": "ns", "ms": "ms", "us": "us"}.get(unit, ""), why="its name says time")
     if words == "ecg":
         return Role(name, "signal", "ecg", unit, "by its name")
@@ -102,7 +112,7 @@ def _rank(column: Column) -> int:
     """The sensor's clock in front, then the phone's, then what is counted from the first row."""
     words = fold(column.role.name)
     blank = column.moments is None and not np.nan_to_num(np.asarray(column.values)).any()
-    return BLANK if blank else {"sensor timestamp": 0, "phone timestamp": 1}.get(words, 2)
+    return BLANK if blank else 0 if words == "sensor timestamp" else 1 if words in PHONE else 2
 
 
 def _since_first(column: Column) -> Column:
@@ -121,6 +131,8 @@ def _intervals(path: Path, table: Table, options: ReadOptions, device: str) -> R
     notes = list(table.notes)
     if (~good).any():
         notes.append(Note("invalid_cell", "intervals that are none were left out", int((~good).sum())))
+    if any(role.kind == "other" and role.unit == "bpm" for role in (c.role for c in table.columns)):
+        notes.append(Note("left_out", "the device's heart rate beside its intervals was left out"))
     notes.append(Note("interval_times", "intervals stand at their running sum, not at the phone's time of arrival"))
     ends = np.cumsum(np.where(good, values, 0.0))
     blocked = next((np.asarray(c.values) for c in table.columns if fold(c.role.name) == "blocker"), None)
@@ -128,7 +140,7 @@ def _intervals(path: Path, table: Table, options: ReadOptions, device: str) -> R
         Event(float(ends[i]), "ibi", "movement" if blocked is not None and blocked[i] == 1 else "", float(values[i]))
         for i in np.flatnonzero(good)
     ]
-    phone: Sequence[Column] = [c for c in table.columns if fold(c.role.name) == "phone timestamp"]
+    phone: Sequence[Column] = [c for c in table.columns if fold(c.role.name) in PHONE]
     start = timeline(list(phone), None, options.zone, False).start_utc if phone and options.zone else None
     return recording(path, "polar", options, notes=notes, events=events, device=device, start_utc=start,
                      zone=options.zone or "", why="intervals of the device by name")  # fmt: skip
