@@ -118,7 +118,7 @@ def test_several_devices_are_judged_each_by_itself(tmp_path):
     both = [lines[0] + ",device", *(f"{x},A" for x in lines[1:]), *(f"{x},B" for x in table(noise=30).splitlines()[1:])]
     result, _ = compare(written(tmp_path, "\n".join(both)), "sbp", settings=QUICK)
     assert [(p.estimator, p.title) for p in result.quantities] == [
-        ("A", "systolic pressure by A"), ("B", "systolic pressure by B")]  # fmt: skip
+        ("A", "systolic pressure, A"), ("B", "systolic pressure, B")]  # fmt: skip
     alone, _ = compare(written(tmp_path, table()), "sbp", settings=QUICK)
     assert alone.quantities[0].scores == result.quantities[0].scores
 

@@ -79,8 +79,6 @@ def compare(
         pairs, names = match(pairs, other)
     rows, about, note = with_controls(pairs, train)
     settings = settings or Settings()
-    if "calibration" in rows.column_names and rows["calibration"].null_count < rows.num_rows:
-        settings = dataclasses.replace(settings, calibrated=True)
     told = {"table": pairs.name, "columns": dict(pairs.columns), "versions": {"pulsewise": pulsewise.__version__}}
     result = judge_rows(
         rows,

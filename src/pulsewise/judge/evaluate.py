@@ -226,11 +226,14 @@ def judge_rows(
         for estimator in np.unique(columns["estimator"]).tolist() or [""]:
             mine = (columns["quantity"] == target.quantity) & (columns["estimator"] == estimator)
             part = columns if mine.all() else {key: column[mine] for key, column in columns.items()}
+            ours = settings
+            if np.isfinite(np.asarray(part["calibration"], dtype=np.float64)).any():
+                ours = dataclasses.replace(settings, calibrated=True)
             words: dict[str, Any] = {"stamps": stamps, "about": about, "checked": split is not None}
             if task.kind == "binary":
-                judged = judge_binary(part, target.quantity, settings, **words)
+                judged = judge_binary(part, target.quantity, ours, **words)
             else:
-                judged = judge_quantity(part, target.quantity, target.unit, settings, **words)
+                judged = judge_quantity(part, target.quantity, target.unit, ours, **words)
             parts.append(_named(judged, estimator) if estimator else judged)
     return Result(
         name=name,
@@ -253,4 +256,4 @@ def judge_rows(
 
 def _named(part: QuantityResult, estimator: str) -> QuantityResult:
     """A part whose title says by whom it is."""
-    return dataclasses.replace(part, estimator=estimator, title=f"{part.title} by {estimator}")
+    return dataclasses.replace(part, estimator=estimator, title=f"{part.title}, {estimator}")
