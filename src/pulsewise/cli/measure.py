@@ -27,6 +27,29 @@ def measure(
     ] = None,
     json: Json = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line, one per recording.")] = False,
+    fhir: Annotated[bool, typer.Option("--fhir", help="Print a FHIR R4 Bundle of Observations.")] = False,
+    open_mhealth: Annotated[
+        bool, typer.Option("--open-mhealth", help="Print Open mHealth data points, one per window.")
+    ] = False,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="TIME", help="When it began, ISO with zone, for --open-mhealth.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw each recording: .png, .svg or .pdf.")
+    ] = None,
+    rr: Annotated[
+        Path | None, typer.Option("--rr", metavar="FILE", help="Write intervals between beats in ms, as for Kubios.")
+    ] = None,
+    marks: Annotated[
+        Path | None, typer.Option("--marks", metavar="FILE", help="Write beats and rhythm as WFDB annotations (.atr).")
+    ] = None,
+    beats: Annotated[
+        Path | None,
+        typer.Option("--beats", metavar="CSV", help="Corrected beats: time_s, action (add, remove, mark), who, why."),
+    ] = None,
+    qtc: Annotated[
+        str, typer.Option("--qtc", help="Formula: bazett, fridericia, framingham or hodges.")
+    ] = "fridericia",
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row per window.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Keep what is done here; a second call goes on.")
@@ -34,8 +57,8 @@ def measure(
     workers: Workers = 0,
     read_as: Any = None,
 ) -> None:
-    """Measure what the signal itself allows: heart rate, respiratory rate, rhythm and quality per window and over each
-    recording, with intervals, and the reason where there is no number.
+    """Measure what the signal itself allows: heart rate, respiratory rate, rhythm, variability, pulse wave or QT, and
+    quality, per window and over each recording, with intervals, and the reason where there is no number.
 
     A file that cannot be read is reported and does not stop the others; the exit status is then that of its error.
     Exit status 4 where nothing could be measured.
@@ -45,9 +68,13 @@ def measure(
     from pulsewise.cli import _measured, _output
     from pulsewise.cli._files import finish
     from pulsewise.deploy import measure as deploy
+    from pulsewise.signals.edits import read_edits
 
-    if json + jsonl + csv > 1:
-        raise UsageError("usage", "--json, --jsonl and --csv are forms of the same output", fix="give one of them")
+    forms = {"json": json, "jsonl": jsonl, "csv": csv, "fhir": fhir, "open-mhealth": open_mhealth}
+    wanted = [name for name, given in forms.items() if given]
+    if len(wanted) > 1:
+        raise UsageError("usage", f"--{' and --'.join(wanted)} are forms of one output", fix="give one of them")
+    edits = read_edits(beats) if beats else []
     options, format = read_as
     with _output.progress("files") as advance:
         outcomes = deploy.measure_files(
@@ -57,11 +84,15 @@ def measure(
             window=window,
             step=step,
             signal=signal,
+            edits=edits,
+            qtc=qtc,
             workers=workers or None,
             out=out,
             progress=advance,
         )
-    _measured.show(outcomes, form="json" if json else "jsonl" if jsonl else "csv" if csv else "", windows=windows)
+    _measured.show(outcomes, form=wanted[0] if wanted else "", windows=windows, start=start)
+    for path in _measured.write(outcomes, plot=plot, rr=rr, marks=marks):
+        _output.say(f"wrote {path.as_posix()}")
     finish(outcomes, _reasons(outcomes))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsewise.core.config import fingerprint
 from pulsewise.core.errors import InputError, PulsewiseError
@@ -18,9 +19,11 @@ from pulsewise.core.windows import Windows
 from pulsewise.data.open import open_file
 from pulsewise.deploy import batch
 from pulsewise.deploy.batch import Outcome, Progress
+from pulsewise.signals.edits import Edit
 from pulsewise.signals.measure import PULSATILE, measure
 from pulsewise.signals.measured import SCHEMA_VERSION, Measured, plain
 
+LOWEST_ACC_RATE = 10.0
 ORDER = ("ppg", "ecg", "abp")
 """What is measured of a recording, in this order."""
 
@@ -34,6 +37,8 @@ class Job:
     window: float | None = None
     step: float | None = None
     signal: str | None = None
+    edits: tuple[Edit, ...] = ()
+    qtc: str = "fridericia"
 
 
 def measure_files(
@@ -44,6 +49,8 @@ def measure_files(
     window: float | None = None,
     step: float | None = None,
     signal: str | None = None,
+    edits: Sequence[Edit] = (),
+    qtc: str = "fridericia",
     workers: int | None = 1,
     out: str | Path | None = None,
     progress: Progress | None = None,
@@ -60,6 +67,10 @@ def measure_files(
         Seconds; as `signals.measure.measure`.
     signal : str, optional
         Measure only this channel, or this kind (`ppg`, `ecg`, `abp`).
+    edits : sequence of Edit, optional
+        Corrected beats; those that name a signal go to the signals of this name or kind only.
+    qtc : str
+        Formula of QTc.
     workers : int, optional
         Processes; None: as many as are useful.
     out : path, optional
@@ -73,7 +84,7 @@ def measure_files(
         Each with `file`, `status` (ok, abstained, error), `error`, and `recordings`: JSON objects of
         `Measured.to_dict`, one per recording and kind of signal.
     """
-    job = Job(options or ReadOptions(), format, window, step, signal)
+    job = Job(options or ReadOptions(), format, window, step, signal, tuple(edits), qtc)
     work = batch.Batch(partial(_begin, job), fingerprint([asdict(job), SCHEMA_VERSION]), SCHEMA_VERSION)
     return batch.run(work, paths, workers=workers, out=None if out is None else Path(out), progress=progress)
 
@@ -104,7 +115,21 @@ def measure_recording(recording: Recording, job: Job | None = None) -> list[Meas
     for group in groups(recording, job.signal):
         samples = np.stack([s.samples for s in group])
         valid = np.stack([s.valid for s in group])
-        one = measure(samples, group[0].rate, group[0].kind, window=job.window, step=job.step, valid=valid)
+        first = group[0]
+        arm = arm_of(recording, first) if first.kind == "ppg" else None
+        names = {"", first.kind, *(s.name for s in group)}
+        one = measure(
+            samples,
+            first.rate,
+            first.kind,
+            acc=None if arm is None else arm[0],
+            acc_rate=None if arm is None else arm[1],
+            window=job.window,
+            step=job.step,
+            valid=valid,
+            edits=[e for e in job.edits if e.signal in names],
+            qtc=job.qtc,
+        )
         found.append(Measured(**{**vars(one), "recording": {**about(recording, group), **one.recording}}))
     return found
 
@@ -123,6 +148,21 @@ def groups(recording: Recording, wanted: str | None = None) -> list[list[Signal]
             fix="say what a column is with --column NAME=ppg, or --kind ppg",
         )
     return [group for _, group in sorted(known.items(), key=lambda item: ORDER.index(item[0][0]))]
+
+
+def arm_of(recording: Recording, signal: Signal) -> tuple[NDArray[np.float64], float] | None:
+    """The accelerometer (A, T) beside a signal and its rate (Hz), cut or padded to begin with the signal; or None.
+
+    Axes are those signals of kind `acc` that share the first one's rate, start and length.
+    """
+    axes = recording.channels("acc")
+    if not axes or axes[0].rate < LOWEST_ACC_RATE:
+        return None
+    same = [s for s in axes if (s.rate, s.start, len(s.samples)) == (axes[0].rate, axes[0].start, len(axes[0].samples))]
+    arm = np.stack([np.where(s.valid, s.samples, np.nan) for s in same]).astype(np.float64)
+    late = round((axes[0].start - signal.start) * axes[0].rate)
+    arm = arm[:, -late:] if late < 0 else np.pad(arm, ((0, 0), (late, 0)), constant_values=np.nan)
+    return (arm, axes[0].rate) if arm.shape[1] > len(arm) else None
 
 
 def about(recording: Recording, group: Sequence[Signal]) -> dict[str, Any]:

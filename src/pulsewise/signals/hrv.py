@@ -41,7 +41,7 @@ def hrv(beats: Beats, rhythm: str = "") -> dict[str, Value]:
     beats : Beats
         Those of the stretch; intervals across a gap do not count.
     rhythm : str
-        `af`, `ectopy` or `other`: variability of the sinus node cannot be said, reason `not_sinus`.
+        `af` or `ectopy`: variability of the sinus node cannot be said, reason `not_sinus`.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def hrv(beats: Beats, rhythm: str = "") -> dict[str, Value]:
     usual = usual_mask(seconds)
     covered = float(np.nansum(seconds)) if len(seconds) else 0.0
     reasons: tuple[str, ...] = ()
-    if rhythm not in ("", "sinus"):
+    if rhythm in ("af", "ectopy"):
         reasons = ("not_sinus",)
     elif usual.sum() < 8:
         reasons = ("few_beats",)

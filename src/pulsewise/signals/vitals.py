@@ -127,7 +127,7 @@ def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
 
 def _breath(context: Context, start: float, end: float) -> Value:
     if context.breath is None:
-        return abstain("too_short")
+        return abstain("unavailable")
     said = context.breath.over(start, end)
     if said.reasons:
         return abstain(*said.reasons)
