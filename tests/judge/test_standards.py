@@ -56,6 +56,8 @@ def test_unknown_people_leave_only_what_needs_none(make_rows):
 
 def test_zones_have_intervals_over_people_and_add_up(make_rows):
     grids = {g.name: g for g in judged(make_rows(people=20, gain=0.3)).grids}
+    tolerance = [n.value for n in grids.pop("tolerance").shares.values()]
+    assert tolerance == sorted(tolerance)
     assert set(grids) == {"clarke", "parkes1", "parkes2", "dts"}
     for grid in grids.values():
         assert sum(n.value for n in grid.shares.values()) == pytest.approx(1)
@@ -95,3 +97,12 @@ def test_how_clauses_add_up():
     assert standards.conclude([met, unknown]) == (
         "cannot be judged", "1 of 2 figures are within their limits, the others unknown."
     )  # fmt: skip
+
+
+def test_tolerances_are_counted_with_their_limits(make_rows):
+    rows = make_rows(people=8, gain=1.0, noise=0.0, bias=5.0, quantity="sbp", windows=1)
+    shares = {g.name: g for g in judged(rows, "sbp").grids}["tolerance"].shares
+    assert [n.value for n in shares.values()] == [1.0, 1.0, 1.0]
+    rows = make_rows(people=8, gain=1.0, noise=0.0, bias=5.1, quantity="sbp", windows=1)
+    shares = {g.name: g for g in judged(rows, "sbp").grids}["tolerance"].shares
+    assert [n.value for n in shares.values()] == [0.0, 1.0, 1.0]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pulsewise.clinical import detection as clinical
 from pulsewise.clinical.resample import draws
+from pulsewise.judge.events import events
 from pulsewise.judge.groups import subgroups
 from pulsewise.judge.interval import Over, abstention
 from pulsewise.judge.number import Number
@@ -125,7 +126,7 @@ def judge_binary(
     scores[0].numbers.update(_ranked(tally, truth, score, person, rule, settings))
     title = TITLES.get(quantity, quantity)
     over = Over(columns["person"].astype(str), settings.resamples, settings.seed, settings.level)
-    none = Number(None, reason="not_applicable")
+    none, over_people = Number(None, reason="not_applicable"), settings.resampling()
     return QuantityResult(
         quantity, title, "",
         decide(title, "", scores[0], controls, stamps=stamps, level=settings.level, checked=checked),
@@ -136,6 +137,7 @@ def judge_binary(
         abstention(columns, quantity, over, accepted),
         permutations=permutations(truth, decided["readings"], person, settings.seed) if settings.resamples else (),
         detection=_detection(truth, decided["readings"], score, rule),
+        events=events(quantity, {**readings, "estimate": decided["readings"], "reference": truth}, **over_people),
     )  # fmt: skip
 
 

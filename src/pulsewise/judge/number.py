@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "no_estimates": "the model gives no estimate",
     "no_interval": "the model states no interval",
     "none_or_all": "in none or all of the readings: resampling cannot say how rare it is",
+    "no_episodes": "no episode was there, or none was caught",
     "no_repeats": "nobody has two readings",
     "not_applicable": "not defined for this quantity",
     "not_available": "what it is computed from is not in the data",

@@ -17,6 +17,7 @@ from typing import Any
 from pulsewise.core.config import fill
 from pulsewise.core.disk import write_json
 from pulsewise.core.errors import ArtifactError, UsageError
+from pulsewise.judge.events import Events
 from pulsewise.judge.finding import Audit
 from pulsewise.judge.interval import Abstention as Abstention
 from pulsewise.judge.interval import Coverage as Coverage
@@ -198,6 +199,7 @@ class QuantityResult:
     standards: Standards = field(default_factory=Standards)
     tracking: Tracking = field(default_factory=Tracking)
     reference_quality: ReferenceQuality = field(default_factory=ReferenceQuality)
+    events: tuple[Events, ...] = ()
     estimator: str = ""
     permutations: tuple[Permutation, ...] = ()
     detection: Detection | None = None

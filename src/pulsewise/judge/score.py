@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.judge import standards
 from pulsewise.judge.agreement import agreement
+from pulsewise.judge.events import events
 from pulsewise.judge.groups import subgroups
 from pulsewise.judge.interval import Over, abstention, coverage
 from pulsewise.judge.parts import Permutation
@@ -71,6 +72,14 @@ CONTROLS: dict[str, About] = {
 """Known no-skill predictors by name of their column (without `control_`), in the order of the report."""
 
 
+class Resampling(TypedDict):
+    """How people are resampled."""
+
+    resamples: int
+    seed: int
+    level: float
+
+
 @dataclass(frozen=True)
 class Settings:
     """How rows are judged.
@@ -104,6 +113,10 @@ class Settings:
     keep_ids: bool = False
     calibrated: bool = False
     standards: standards.Config = field(default_factory=standards.Config)
+
+    def resampling(self) -> Resampling:
+        """How people are resampled, as keyword arguments."""
+        return {"resamples": self.resamples, "seed": self.seed, "level": self.level}
 
 
 def judge_quantity(
@@ -150,6 +163,7 @@ def judge_quantity(
     title = TITLES.get(quantity, quantity.replace("_", " "))
     said: dict[str, Any] = {"level": settings.level, "checked": checked, "calibrated": settings.calibrated}
     said["stamps"] = stamps
+    draws = settings.resampling()
     return QuantityResult(
         quantity=quantity,
         title=title,
@@ -170,10 +184,9 @@ def judge_quantity(
         abstention=abstention(columns, quantity, over, accepted),
         permutations=_permutations(readings, settings),
         standards=_standards(quantity, readings, settings),
-        tracking=track(quantity, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level),
-        reference_quality=quality(
-            quantity, unit, readings, resamples=settings.resamples, seed=settings.seed, level=settings.level
-        ),
+        tracking=track(quantity, readings, **draws),
+        reference_quality=quality(quantity, unit, readings, **draws),
+        events=events(quantity, readings, **draws),
     )
 
 

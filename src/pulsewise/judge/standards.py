@@ -122,6 +122,8 @@ def judge(quantity: str, pairs: Pairs, *, config: Config, resamples: int, seed: 
     grids: tuple[Grid, ...] = ()
     if quantity == "glucose" and n:
         grids = tuple(_grids(pairs, config, resamples, seed, level))
+    if quantity in TOLERANCES and n:
+        grids += (_tolerances(quantity, pairs, resamples, seed, level),)
     return Standards(n, people, judged, grids, "" if makers else "No standard is known for this quantity.")
 
 
@@ -330,6 +332,31 @@ def _surveillance(
     shares = shares_over_people(inside, people, resamples=resamples, seed=seed, level=level)
     note = "Risk from the table that was given; borders at 0.5, 1, 1.5, 2, 2.5, 3 and 3.5."
     return Grid("seg", "Surveillance error grid (2014)", len(r), dict(zip(RISKS, shares, strict=True)), note)
+
+
+TOLERANCES: dict[str, tuple[tuple[str, float, float], ...]] = {
+    "sbp": (("5 mmHg", 5, 0), ("10 mmHg", 10, 0), ("15 mmHg", 15, 0)),
+    "dbp": (("5 mmHg", 5, 0), ("10 mmHg", 10, 0), ("15 mmHg", 15, 0)),
+    "map": (("5 mmHg", 5, 0), ("10 mmHg", 10, 0), ("15 mmHg", 15, 0)),
+    "glucose": (("15 mg/dL or 15 %", 15, 15), ("20 mg/dL or 20 %", 20, 20), ("40 mg/dL or 40 %", 40, 40)),
+    "heart_rate": (("5 bpm", 5, 0), ("10 %", 0, 10), ("5 bpm or 10 %", 5, 10)),
+    "respiratory_rate": (("2 breaths/min", 2, 0), ("3 breaths/min", 3, 0)),
+}
+"""Tolerances that are in use: what is said, absolute, and per cent of the reference; the wider one holds, except for
+glucose, where the absolute one holds below 100 mg/dL and the relative one above."""
+
+
+def _tolerances(quantity: str, p: Pairs, resamples: int, seed: int, level: float) -> Grid:
+    columns = []
+    for _, absolute, percent in TOLERANCES[quantity]:
+        relative = percent / 100 * np.abs(p.reference)
+        limit = (
+            np.where(p.reference < 100, absolute, relative) if quantity == "glucose" else np.maximum(absolute, relative)
+        )
+        columns.append(np.abs(p.estimate - p.reference) <= limit + 1e-9)
+    shares = shares_over_people(np.stack(columns, axis=1), p.people, resamples=resamples, seed=seed, level=level)
+    names = (name for name, _, _ in TOLERANCES[quantity])
+    return Grid("tolerance", "Within a tolerance", len(p.reference), dict(zip(names, shares, strict=True)))
 
 
 RISKS = ("none", "slight, lower", "slight, higher", "moderate, lower", "moderate, higher", "great, lower",

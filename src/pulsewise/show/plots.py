@@ -158,7 +158,7 @@ def people(part: QuantityResult, name: str, mark: str = "") -> str:
         axis.set_ylim(bottom=0)
         axis.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axis.set_xlabel("people, from the smallest error of the model to the largest")
-        axis.set_ylabel(f"MAE, {part.unit}")
+        axis.set_ylabel(f"MAE, {part.unit}" if part.unit else "share wrong")
         axis.legend(frameon=False, loc="upper left", fontsize=9, labelcolor=MUTED)
         better = sum(p.best_control_mae is not None and p.mae < p.best_control_mae for p in ranked)
         alt = f"Mean absolute error of each of {len(ranked)} people; the model is the better one for {better}."
@@ -178,7 +178,7 @@ def risk(part: QuantityResult, name: str, mark: str = "") -> str:
         axis.set_xlim(0, 102)
         axis.set_ylim(0, float(mae.max()) * 1.15)
         axis.set_xlabel("windows answered, best quality first, %")
-        axis.set_ylabel(f"MAE, {part.unit}")
+        axis.set_ylabel(f"MAE, {part.unit}" if part.unit else "share wrong")
         alt = f"Error by share of windows answered: {figure(float(mae[0]))} at {share[0]:.0%}, "
         return svg(fig, name, f"{alt}{figure(float(mae[-1]))} {part.unit} at all.", mark)
 
