@@ -65,6 +65,11 @@ def emit(command: str, data: Mapping[str, Any]) -> None:
     print(json.dumps(plain(whole), indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False, default=str))
 
 
+def line(data: Mapping[str, Any]) -> None:
+    """One JSON object on a line of its own, at once; NaN becomes null."""
+    print(json.dumps(plain(data), ensure_ascii=False, allow_nan=False), flush=True)
+
+
 def plain(value: Any) -> Any:
     """Data as JSON can hold it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def estimate(bundle: Bundle, recording: Recording, *, force: bool = False) -> li
         return _whole(bundle, recording, "untrained")
     conditioning, cutting = configs(bundle)
     try:
-        windows, dropped = windows_of(recording, _rate(bundle, recording, conditioning), cutting)
+        windows, dropped = windows_of(recording, at_rate(bundle, _rates(bundle, recording), conditioning), cutting)
     except NoSignalError:
         return _whole(bundle, recording, "gap")
     found = estimate_windows(bundle, windows, force=force) if len(windows) else []
@@ -104,12 +105,11 @@ def configs(bundle: Bundle) -> tuple[condition.Config, window.Config]:
         raise ArtifactError("artifact_invalid", f"the bundle's {error.where}: {error.what}") from error
 
 
-def _rate(bundle: Bundle, recording: Recording, conditioning: condition.Config) -> condition.Config:
-    """The conditioning that brings this recording to the model's rate; `rate` where none does, or may."""
+def at_rate(bundle: Bundle, rates: Sequence[float], conditioning: condition.Config) -> condition.Config:
+    """The conditioning that brings channels of these rates (Hz) to the model's; `rate` where none does, or may."""
     from pulsewise.learn.bundle import RATE_TOLERANCE, check_rate_fits
 
     wanted = bundle.facts.rate
-    rates = [recording.signal(channel).rate for channel in bundle.facts.channels]
     for rate in rates:
         if conditioning.rate is None:
             check_rate_fits(rate, wanted)
@@ -122,6 +122,10 @@ def _rate(bundle: Bundle, recording: Recording, conditioning: condition.Config) 
     if conditioning.rate is None and any(abs(rate / wanted - 1) > EXACT for rate in rates):
         return replace(conditioning, rate=wanted)
     return conditioning
+
+
+def _rates(bundle: Bundle, recording: Recording) -> list[float]:
+    return [recording.signal(channel).rate for channel in bundle.facts.channels]
 
 
 def _whole(bundle: Bundle, recording: Recording, reason: str) -> list[Estimate]:
