@@ -360,6 +360,15 @@ def test_row_9_bombs(tmp_path: Path) -> None:
     assert time.monotonic() - started < 2 * 2
 
 
+@pytest.mark.parametrize("share", [0.5, 1.0])
+@pytest.mark.parametrize("word", ["inf", "-Infinity", "1e400", "nan"])
+def test_row_18_values_that_are_no_numbers_end_with_4_not_3(tmp_path: Path, share: float, word: str) -> None:
+    rows = [word if (i * 7919) % 100 < 100 * share else f"{np.sin(i / 10):.3f}" for i in range(1250)]
+    (recording,) = opened(table(tmp_path, "ppg\n" + "\n".join(rows) + "\n"), rate=125.0)
+    assert abs(int((~recording.signals[0].valid).sum()) / 1250 - share) < 0.02
+    assert {"invalid_cell", "missing_cell"} & set(notes(recording))
+
+
 @pytest.mark.parametrize("cell", ["1_000", "١٢", "0x1A", "1e400", "inf", "NaN", "1 000", "٣.٥", "1__0", "infinity"])
 def test_row_13_what_is_no_number_becomes_none(tmp_path: Path, cell: str) -> None:
     rows = "".join(f"{i / 10},{cell if i == 5 else i}\n" for i in range(20))

@@ -142,7 +142,7 @@ def _demoted(table: Table, notes: list[Note], decimal: str, kind: str | None) ->
         if (
             column.role.role == "signal"
             and column.values is not None
-            and column.wrong > 0.5 * max(len(column.values), 1)
+            and column.wrong - column.endless > 0.5 * max(len(column.values), 1)
         ):
             text = f"column {column.role.name!r} holds text and was left out"
             notes.append(Note("text_column", text))

@@ -49,6 +49,20 @@ def missing(cell: str) -> bool:
     return cell.strip(" \t\r").casefold() in MISSING
 
 
+_ENDLESS = re.compile(rf"[+-]?(inf|infinity)|{NUMBER}", re.ASCII | re.IGNORECASE)
+
+
+def endless(cells: Any) -> int:
+    """How many of some cells are infinite or beyond what a sample can be, among cells that are no numbers: not text.
+
+    >>> endless(["inf", "-Infinity", "1e400", "text", "1.5", ""])
+    3
+    """
+    words = cells if isinstance(cells, list) else cells.to_pylist()
+    plain = (word.strip(" \t\r") for word in words)
+    return sum(bool(_ENDLESS.fullmatch(word)) and number(word) != number(word) for word in plain)
+
+
 def numbers(cells: Any, decimal: str = ".") -> tuple[NDArray[np.float64], int, int]:
     """Many cells at once: values of shape (n,) with NaN where there is none, how many are missing, how many wrong.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pulsewise.core import limits, units
 from pulsewise.core.errors import InputError
-from pulsewise.formats._cells import missing, number
+from pulsewise.formats._cells import endless, missing, number
 from pulsewise.formats._stamps import looks_like_stamp
 
 COMMENTS = ("#", "%", "//")
@@ -200,7 +200,7 @@ def _raggedness(rows: list[list[str]], found: Dialect) -> float:
 
 def _judge(rows: list[list[str]], separator: str, decimal: str, codec: str, quote: str) -> Dialect:
     def plain(cell: str) -> bool:
-        return not math.isnan(number(cell, decimal)) or looks_like_stamp(cell)
+        return not math.isnan(number(cell, decimal)) or looks_like_stamp(cell) or bool(endless([cell]))
 
     first = rows[0]
     words = [cell for cell in first if not missing(cell)]

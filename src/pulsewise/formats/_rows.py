@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pulsewise.core import limits
 from pulsewise.core.errors import InputError
 from pulsewise.core.recording import Note
-from pulsewise.formats._cells import LARGEST, number, numbers
+from pulsewise.formats._cells import LARGEST, endless, number, numbers
 from pulsewise.formats._columns import Role
 from pulsewise.formats._dialect import COMMENTS, Dialect, split
 from pulsewise.formats._stamps import Moments, Stamps
@@ -44,6 +44,8 @@ class Column:
         Text: `words[codes[i]]`.
     missing, wrong : int
         Cells that say there is no value; cells that hold something else than a number.
+    endless : int
+        Of the wrong ones those that are infinite or too large: they are no text.
     """
 
     role: Role
@@ -53,6 +55,7 @@ class Column:
     words: list[str] = field(default_factory=list)
     missing: int = 0
     wrong: int = 0
+    endless: int = 0
 
 
 @dataclass
@@ -78,7 +81,7 @@ class _Builder:
 
     def __init__(self, role: Role, decimal: str, first: Sequence[str], date_format: str | None) -> None:
         self.role, self.decimal = role, decimal
-        self.missing = self.wrong = 0
+        self.missing = self.wrong = self.endless = 0
         self.parts: list[NDArray[Any]] = []
         self.stamps: Stamps | None = None
         self.known: dict[str, int] = {}
@@ -95,6 +98,7 @@ class _Builder:
             values, blank, bad = numbers(cells, self.decimal)
             self.missing += blank
             self.wrong += bad
+            self.endless += endless(cells) if bad else 0
             self.parts.append(values if role == "time" else values.astype(np.float32))
         else:
             self.parts.append(self._codes(cells))
@@ -108,7 +112,7 @@ class _Builder:
         return np.asarray(words, dtype=np.int32)[coded.indices.to_numpy()] if words else np.empty(0, np.int32)
 
     def finish(self) -> Column:
-        column = Column(self.role, missing=self.missing, wrong=self.wrong)
+        column = Column(self.role, missing=self.missing, wrong=self.wrong, endless=self.endless)
         if self.stamps is not None:
             column.moments = self.stamps.finish()
             column.wrong = int((~column.moments.valid).sum())
