@@ -90,7 +90,7 @@ def heart_rate_value(
         return abstain(*reasons) if reasons else of_beats(bpm, beats, score)
     agree = abs(bpm - (track.guess if np.isnan(track.value) else track.value)) < AGREE_BPM
     silent = np.isnan(track.value) and not track.arm
-    clear = noise < LITTLE_NOISE and score >= CLEAN and not (track.arm and np.isfinite(track.value))
+    clear = is_clear(judged, noise) and not (track.arm and np.isfinite(track.value))
     double = abs(track.guess / bpm - 2) < 0.08 and bpm < SLOW_BPM and score >= CLEAN and alone(bpm)
     if not reasons and (agree or clear or (silent and score >= CLEAN) or double):
         return of_beats(bpm, beats, score)
@@ -99,6 +99,11 @@ def heart_rate_value(
     if judged.against_rate:
         return abstain(*judged.against_rate)
     return abstain(*(reasons or track.reasons or ("motion",)))
+
+
+def is_clear(judged: Judged, noise: float) -> bool:
+    """Whether beats stand whatever a tracker without an accelerometer says: clean, and a rhythm."""
+    return noise < LITTLE_NOISE and judged.quality.score >= CLEAN
 
 
 def _against(judged: Judged, bpm: float) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ from pulsewise.signals import edits as editing
 from pulsewise.signals.beats import find_beats
 from pulsewise.signals.edits import Edit
 from pulsewise.signals.front import samples_and_mask
-from pulsewise.signals.fuse import tracked
+from pulsewise.signals.fuse import Tracked, tracked
 from pulsewise.signals.measured import Measured, Value, WindowMeasures
 from pulsewise.signals.motion import SPAN_S
 from pulsewise.signals.motion import track as follow
@@ -37,8 +38,11 @@ WINDOW_S = 30.0
 PULSATILE = {"ppg": "ppg", "abp": "ppg", "ecg": "ecg"}
 """Kinds of signal with beats, and how they are looked at."""
 
-GROUPS = {"ppg": ("hrv", "pulse_wave"), "ecg": ("hrv", "qt")}
-"""What is measured beside heart rate, respiratory rate, rhythm and quality; `measure(include=)` chooses."""
+GROUPS = {
+    "ppg": ("respiration", "rhythm", "hrv", "pulse_wave"),
+    "ecg": ("respiration", "rhythm", "hrv", "qt"),
+}
+"""What is measured beside heart rate and quality; `measure(include=)` chooses."""
 
 
 def measure(
@@ -110,10 +114,10 @@ def measure(
     channels = _channels(samples, valid, hz, PULSATILE[kind], tuple(edits), "pulse_wave" in groups)
     duration = len(channels[0].samples) / hz
     spans = window_spans(duration, window, step)
-    heart = _follow(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
+    heart = _Follower(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
     found: list[WindowMeasures] = []
     for a, b in spans:
-        context = Context(tracked(heart, a, b, acc is not None), None, qtc, groups)
+        context = Context(None if heart is None else partial(heart.over, a, b), acc is not None, None, qtc, groups)
         found.append(_best([look(one, a, b, i, context) for i, one in enumerate(channels)]))
     chosen = channels[_most([w.channel for w in found if w.quality > 0])]
     about = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
@@ -185,13 +189,23 @@ def window_spans(duration: float, window: float | None, step: float | None) -> l
     return spans
 
 
-def _follow(channels: list[Channel], acc: ArrayLike | None, acc_rate: float | None) -> Track | None:
-    """The heart rate followed through motion, from all channels; None where the recording is too short for it."""
-    one = channels[0]
-    if len(one.samples) < SPAN_S * one.rate:
-        return None
-    samples = np.stack([np.where(c.mask, c.samples, np.nan) for c in channels])
-    return follow(samples, one.rate, acc, acc_rate)
+class _Follower:
+    """The heart rate followed through motion, from all channels, once somebody asks: clean windows do not."""
+
+    def __init__(self, channels: list[Channel], acc: ArrayLike | None, acc_rate: float | None) -> None:
+        self._channels, self._acc, self._acc_rate = channels, acc, acc_rate
+
+    def over(self, start: float, end: float) -> Tracked | None:
+        """The tracker's reading over start to end (s); None where the recording is too short for it."""
+        return tracked(self._track, start, end, self._acc is not None)
+
+    @cached_property
+    def _track(self) -> Track | None:
+        one = self._channels[0]
+        if len(one.samples) < SPAN_S * one.rate:
+            return None
+        samples = np.stack([np.where(c.mask, c.samples, np.nan) for c in self._channels])
+        return follow(samples, one.rate, self._acc, self._acc_rate)
 
 
 def _best(rivals: list[WindowMeasures]) -> WindowMeasures:

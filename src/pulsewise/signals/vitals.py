@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pulsewise.signals.beats import Beats
 from pulsewise.signals.front import Samples
-from pulsewise.signals.fuse import Tracked, heart_rate_value, of_beats
+from pulsewise.signals.fuse import Tracked, heart_rate_value, is_clear, of_beats
 from pulsewise.signals.hrv import SHORTEST_S, hrv
 from pulsewise.signals.measured import Value, WindowMeasures, abstain
 from pulsewise.signals.pulsewaves import UNITS as WAVES
@@ -18,7 +18,7 @@ from pulsewise.signals.pulsewaves import Fiducials, wave_values
 from pulsewise.signals.qt import qt
 from pulsewise.signals.quality import judge
 from pulsewise.signals.rate import rate_of, repeats
-from pulsewise.signals.rhythm import rhythm
+from pulsewise.signals.rhythm import PIECE_S, Rhythm, rhythm
 from pulsewise.signals.track import Track
 
 Mask = NDArray[np.bool_]
@@ -27,6 +27,7 @@ SHORT_S, FEW_BEATS = 6.0, 4
 """A shorter window, or one with fewer beats, has to repeat itself at the rate of its beats (`rate.repeats`)."""
 
 ALONE = 0.3
+_EVEN, _LITTLE = 0.12, 0.05
 QT_LOWEST_RATE = 80.0
 
 
@@ -60,9 +61,23 @@ class Channel:
 
 @dataclass(frozen=True)
 class Context:
-    """What a window is told beside its samples: what the trackers say of it."""
+    """What a window is told beside its samples.
 
-    heart: Tracked | None = None
+    Parameters
+    ----------
+    heart : callable, optional
+        Gives the tracker's reading of the window; asked only where beats alone do not decide.
+    arm : bool
+        Whether there is an accelerometer.
+    breath : Track, optional
+    formula : str
+        Of QTc.
+    groups : frozenset of str
+        What is measured (`measure.GROUPS`).
+    """
+
+    heart: Callable[[], Tracked | None] | None = None
+    arm: bool = False
     breath: Track | None = None
     formula: str = "fridericia"
     groups: frozenset[str] = field(default_factory=frozenset)
@@ -75,7 +90,7 @@ def window(one: Channel, start: float, end: float, number: int, context: Context
     quality = judged.quality
     first, last = (int(i) for i in np.searchsorted(one.beats.time, (start, end)))
     beats = one.beats.between(start, end)
-    said, noise = _rhythm(one, a, b, beats)
+    said, noise = _rhythm(one, a, b, beats) if "rhythm" in context.groups else (abstain("unavailable"), 1.0)
 
     def doubt(bpm: float) -> bool:
         short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
@@ -84,7 +99,9 @@ def window(one: Channel, start: float, end: float, number: int, context: Context
     def alone(bpm: float) -> bool:
         return repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], margin=ALONE)
 
-    rate = heart_rate_value(judged, beats, context.heart, doubt, alone, noise=noise)
+    sure = context.heart is None or (not context.arm and is_clear(judged, noise))
+    track = None if sure or context.heart is None else context.heart()
+    rate = heart_rate_value(judged, beats, track, doubt, alone, noise=noise)
     if any(start <= time < end for time in one.edited) and np.isfinite(rate_of(beats)):
         rate = of_beats(rate_of(beats), beats, 1.0)  # a person has looked at these beats
     values: dict[str, Value | Mapping[str, Value]] = {
@@ -118,11 +135,34 @@ def _local(one: Channel, a: int, beats: Beats) -> Beats:
 
 def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
     """The rhythm of samples a to b, from the recording's beats, and how likely it is none."""
-    said = rhythm(one.samples[a:b], one.rate, one.kind, beats=_local(one, a, beats), valid=one.mask[a:b])
+    said = _of_worst(one, a, b, beats) or rhythm(
+        one.samples[a:b], one.rate, one.kind, beats=_local(one, a, beats), valid=one.mask[a:b]
+    )
     noise = said.shares[-1] if said.shares else 1.0
     if said.reasons:
         return abstain(*said.reasons), noise
     return Value(said.value, more={"af_probability": said.af_probability}), noise
+
+
+def _of_worst(one: Channel, a: int, b: int, beats: Beats) -> Rhythm | None:
+    """The rhythm of the ten seconds with the least even intervals, where that is surely sinus rhythm; else None.
+
+    A window is then sinus rhythm throughout, and two of three pieces need not be looked at.
+    """
+    count = round((b - a) / one.rate / PIECE_S)
+    seconds = beats.intervals()
+    if count < 2 or len(seconds) < 4 * count or not np.isfinite(seconds).all():
+        return None
+    edges = np.linspace(a, b, count + 1).astype(np.int64)
+    changes = np.abs(np.diff(seconds)) / float(np.median(seconds))
+    piece = np.searchsorted(edges[1:-1], beats.index[1:-1], side="right")
+    worst = int(np.argmax(np.bincount(piece, weights=changes, minlength=count)))
+    if changes.max() > _EVEN:
+        return None
+    low, high = int(edges[worst]), int(edges[worst + 1])
+    part = beats.between(low / one.rate, high / one.rate)
+    said = rhythm(one.samples[low:high], one.rate, one.kind, beats=_local(one, low, part), valid=one.mask[low:high])
+    return said if said.value == "sinus" and said.shares and said.shares[-1] < _LITTLE else None
 
 
 def _breath(context: Context, start: float, end: float) -> Value:
