@@ -16,7 +16,7 @@ from pulsewise.learn.network.batches import (
     step_seed,
     steps_per_epoch,
 )
-from pulsewise.learn.network.training import masked_squares
+from pulsewise.learn.network.losses import masked_squares
 from pulsewise.learn.scaling import Scaling
 
 IDENTITY = Scaling((0.0,), (1.0,), (0.0, 0.0), (1.0, 1.0))

@@ -74,7 +74,7 @@ def test_missing_labels_are_masked(memory, make_waves, split_people, make_recipe
 def test_a_masked_label_gives_no_gradient() -> None:
     import torch
 
-    from pulsewise.learn.network.training import masked_squares
+    from pulsewise.learn.network.losses import masked_squares
 
     answers = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     loss = masked_squares(answers, torch.tensor([[0.0, float("nan")], [float("nan"), 6.0]]))

@@ -42,7 +42,7 @@ def store(run: Run) -> str:
             condition=recipe.condition,
             window=recipe.window,
             label=recipe.label,
-            quantities=recipe.build_task().quantities,
+            quantities=recipe.build_task().sources,
             executor=run.executor,
             workers=run.workers,
             progress=lambda done, total: advance(),

@@ -78,7 +78,7 @@ def store(
                 condition=recipe.condition,
                 window=recipe.window,
                 label=recipe.label,
-                quantities=recipe.build_task().quantities,
+                quantities=recipe.build_task().sources,
                 executor=executor,
                 workers=workers or None,
                 progress=lambda done, total: advance(),

@@ -101,13 +101,33 @@ class Dataset(Protocol):
 
 
 @dataclass(frozen=True)
+class Rule:
+    """A reference that answers yes: a quantity below, or at least, a limit in its stored unit, or one of some names."""
+
+    quantity: str
+    below: float | None = None
+    at_least: float | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Target:
-    """One number a task asks for: its quantity, stored unit and the range in which a value is possible."""
+    """One number a task asks for: its quantity, stored unit and the range in which a value is possible.
+
+    A target with rules asks yes or no: 1 where any rule says yes, 0 where all say no (`core.truth`), and the answer
+    is a probability.
+    """
 
     quantity: str
     unit: str
     low: float
     high: float
+    yes: tuple[Rule, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The quantities whose references decide this target."""
+        return tuple(dict.fromkeys(rule.quantity for rule in self.yes)) or (self.quantity,)
 
 
 @dataclass(frozen=True)
@@ -123,6 +143,11 @@ class Task:
     def quantities(self) -> tuple[str, ...]:
         """Names of the targets, in output order."""
         return tuple(target.quantity for target in self.targets)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The quantities whose references are needed as labels."""
+        return tuple(dict.fromkeys(source for target in self.targets for source in target.sources))
 
 
 class ArrayModel(Protocol):

@@ -20,7 +20,7 @@ from pulsewise.core.limits import check_rate
 KINDS = ("ppg", "ecg", "abp", "acc", "resp", "temp", "eda", "force", "cuff", "other")
 """What a signal can be."""
 
-QUANTITIES = ("sbp", "dbp", "map", "glucose", "heart_rate", "respiratory_rate", "spo2", "rhythm")
+QUANTITIES = ("sbp", "dbp", "map", "glucose", "heart_rate", "respiratory_rate", "spo2", "rhythm", "alarm")
 """What a reference value can be of."""
 
 Flag = Literal["ok", "censored_low", "censored_high", "estimated"]

@@ -32,6 +32,7 @@ STORED: dict[str, str] = {
     "heart_rate": "bpm",
     "respiratory_rate": "breaths/min",
     "spo2": "%",
+    "alarm": "a.u.",
     "age": "years",
     "height": "cm",
     "weight": "kg",

@@ -286,6 +286,7 @@ def _labels(store: Store, split: Split | None, seed: int) -> tuple[list[Finding]
     """Labels spread over windows, and labels carried by something else, for every quantity of the store."""
     quantities = [n.removeprefix("label_") for n in store.names if n.startswith("label_")]
     quantities = [q for q in quantities if not q.startswith(("age_", "flag_"))]
+    quantities = [q for q in quantities if store.column(f"label_{q}").dtype.kind != "U"]  # a rhythm is a name
     if not quantities:
         return [], dict.fromkeys(("labels", *audit_labels.CARRIERS), "the store has no labels")
     found: list[Finding] = []

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pulsewise.data.split import Fold, Split
 from pulsewise.data.store import Store
 from pulsewise.judge.finding import Finding
+from pulsewise.judge.predictions import store_truth
 from pulsewise.learn import scaling
 from pulsewise.learn.bundle import Bundle
 from pulsewise.learn.problem import rows_fingerprint
@@ -65,17 +66,20 @@ def _fits(
 ) -> list[tuple[str, Floats, Floats, Floats]]:
     """What is scaled, as the bundle has it, fitted on the training rows, and fitted on all rows of the fold."""
     names = bundle.task.quantities
-    labels = np.stack([np.asarray(store.column(f"label_{q}"), dtype=np.float64) for q in names], axis=1)
+    labels = np.stack([store_truth(store, target) for target in bundle.task.targets], axis=1)
     there = np.isfinite(labels)
     train, everyone = train[there[train].any(axis=1)], everyone[there[everyone].any(axis=1)]
-    facts = bundle.facts.scaling
+    facts, yes_or_no = bundle.facts.scaling, bundle.task.kind == "binary"
     if len(everyone) > WINDOWS:
+        if yes_or_no:  # probabilities are not scaled
+            return []
         own, whole = _moments(labels[train]), _moments(labels[everyone])
         return [("the targets", np.array([facts.target_mean, facts.target_sd]), own, whole)]
     fitted = [scaling.fit(store, rows, labels[rows], names) for rows in (train, everyone)]
     inputs = [np.array([s.input_mean, s.input_sd]) for s in (facts, *fitted)]
     targets = [np.array([s.target_mean, s.target_sd]) for s in (facts, *fitted)]
-    return [("the inputs", *_three(inputs)), ("the targets", *_three(targets))]
+    found = [("the inputs", *_three(inputs))]
+    return found if yes_or_no else [*found, ("the targets", *_three(targets))]
 
 
 def _three(tables: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:

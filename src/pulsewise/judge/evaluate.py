@@ -107,7 +107,7 @@ def evaluate(
         name=recipe.name,
         model=f"{about['model']} ({about['parameters']:,} parameter{'s' if about['parameters'] != 1 else ''})",
         stamps=stamps_of(bundles, store, split),
-        flow=flow_of(store, task.quantities),
+        flow=flow_of(store, task.targets),
         split=split_of(store, split, made),
         audit=made,
         training=histories(folders, task),

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core.plugin import Target
 from pulsewise.data.split import Split
 from pulsewise.data.store import Store
 from pulsewise.judge.finding import Audit
+from pulsewise.judge.predictions import store_truth
 from pulsewise.judge.result import FlowStep, SplitSummary
 from pulsewise.judge.score import TITLES
 
@@ -23,7 +25,7 @@ APART: dict[str, str] = {
 """What a split keeps apart, where it is not people."""
 
 
-def flow_of(store: Store, quantities: Sequence[str]) -> tuple[FlowStep, ...]:
+def flow_of(store: Store, targets: Sequence[Target]) -> tuple[FlowStep, ...]:
     """Recordings found, windows cut, windows kept, and windows with a label of each quantity."""
     card = store.card
     recordings, windows = card["recordings"], card["windows"]
@@ -32,11 +34,10 @@ def flow_of(store: Store, quantities: Sequence[str]) -> tuple[FlowStep, ...]:
         FlowStep("windows cut", int(windows["candidates"]), 0, int(recordings["used"]), dict(recordings["refused"])),
         _step("windows kept", store, np.arange(len(store)), dict(windows["dropped"])),
     ]
-    for quantity in quantities:
-        labelled = np.flatnonzero(np.isfinite(np.asarray(store.column(f"label_{quantity}"), dtype=np.float64)))
-        lost = {
-            f"label_{k}": int(v) for k, v in card["labels"].get(quantity, {}).items() if k not in ("ok", "estimated")
-        }
+    for target in targets:
+        quantity, counts = target.quantity, card["labels"].get(target.sources[0], {})
+        labelled = np.flatnonzero(np.isfinite(store_truth(store, target)))
+        lost = {f"label_{k}": int(v) for k, v in counts.items() if k not in ("ok", "estimated")}
         steps.append(_step(f"with a reference of {TITLES.get(quantity, quantity)}", store, labelled, lost))
     return tuple(steps)
 

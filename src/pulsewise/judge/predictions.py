@@ -10,10 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pulsewise.clinical.controls import predict
+from pulsewise.core.plugin import Target
+from pulsewise.core.truth import truth
 from pulsewise.data.split import Fold
 from pulsewise.data.store import Store
 from pulsewise.judge.rows import Columns, per_reading, reading_codes
 from pulsewise.judge.score import About
+from pulsewise.learn.answering import Answers
 from pulsewise.learn.bundle import Bundle
 
 CHUNK = 2048
@@ -29,20 +32,17 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
     Controls are fitted on the training and validation rows of the fold, one row per reading, and say one value per
     reading of the test. Returns one row per window and quantity, in the order of the store.
     """
-    estimates, outside = _estimates(bundle, store, fold.test)
-    widths = list(bundle.facts.intervals.half_widths)
+    answers, outside = _estimates(bundle, store, fold.test)
     tables: list[pa.Table] = []
     about: dict[str, About] = {}
     for k, target in enumerate(bundle.task.targets):
-        reference = np.asarray(store.column(f"label_{target.quantity}"), dtype=np.float64)
+        reference = store_truth(store, target)
         labelled = np.isfinite(reference[fold.test])
-        rows, answer = fold.test[labelled], estimates[labelled, k]
+        rows, answer = fold.test[labelled], answers.value[labelled, k]
         seen = np.concatenate([fold.train, fold.validation])
-        columns = store_columns(store, rows, target.quantity)
-        values, notes = _controls(store_columns(store, seen[np.isfinite(reference[seen])], target.quantity), columns)
+        columns = _columns(store, rows, target, reference)
+        values, notes = _controls(_columns(store, seen[np.isfinite(reference[seen])], target, reference), columns)
         about.update(notes)
-        width = widths[k] if k < len(widths) else None
-        half = np.nan if width is None else width
         strange = outside[labelled] | ~((answer >= target.low) & (answer <= target.high))
         estimate = np.clip(answer, target.low, target.high)  # a refused number counts, but as a possible one
         table: dict[str, Any] = {
@@ -51,8 +51,8 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
             "fold": np.full(len(rows), number),
             **{name: column for name, column in columns.items() if name != "reading"},
             "estimate": estimate,
-            "low": np.clip(estimate - half, target.low, target.high),
-            "high": np.clip(estimate + half, target.low, target.high),
+            "low": np.clip(answers.low[labelled, k], target.low, target.high),
+            "high": np.clip(answers.high[labelled, k], target.low, target.high),
             "abstained": strange,
             "reasons": np.where(strange, "outside_domain", ""),
             **values,
@@ -61,17 +61,29 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
     return pa.concat_tables(tables, promote_options="default"), about
 
 
-def _estimates(bundle: Bundle, store: Store, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """What the bundle would say of each window (n, K), and which windows it refuses to answer (n,).
+def store_truth(store: Store, target: Target) -> NDArray[np.float64]:
+    """What a store holds for true of a target, for all its windows (N,), NaN where it is not known."""
+    names = [f"label_{kind}{source}" for source in target.sources for kind in ("", "flag_")]
+    return truth(target, {name: store.column(name) for name in names if name in store.names}, len(store))
+
+
+def _columns(store: Store, rows: NDArray[np.int64], target: Target, reference: NDArray[np.float64]) -> Columns:
+    return {**store_columns(store, rows, target.sources[0]), "reference": reference[rows]}
+
+
+def _estimates(bundle: Bundle, store: Store, rows: NDArray[np.int64]) -> tuple[Answers, NDArray[np.bool_]]:
+    """What the bundle would say of each window, and which windows it refuses to answer (n,).
 
     The rule for refusing is that of `learn.estimating`; here the number it would have given is kept beside it.
     """
-    values, outside = [np.zeros((0, len(bundle.task.targets)))], [np.zeros(0, dtype=bool)]
+    nothing = np.zeros((0, len(bundle.task.targets)))
+    found, outside = [Answers(nothing, nothing, nothing)], [np.zeros(0, dtype=bool)]
     for part in _chunks(rows):
         windows = store.windows(part)
-        values.append(bundle.predict_windows(windows))
+        found.append(bundle.answer_windows(windows))
         outside.append(bundle.facts.domain.outside(windows.samples))
-    return np.concatenate(values), np.concatenate(outside)
+    value, low, high = (np.concatenate([getattr(a, name) for a in found]) for name in ("value", "low", "high"))
+    return Answers(value, low, high), np.concatenate(outside)
 
 
 def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -85,7 +97,10 @@ def store_columns(store: Store, rows: NDArray[np.int64], quantity: str) -> Colum
     wanted = [n for n in (*CARRIED, "height", "weight", "bmi", "heart_rate") if n in names]
     wanted += [n for n in names if n.startswith("condition_")]
     columns: Columns = {name: store.column(name)[rows] for name in wanted}
-    columns["reference"] = np.asarray(store.column(f"label_{quantity}"), dtype=np.float64)[rows]
+    column = store.column(f"label_{quantity}")[rows]
+    columns["reference"] = (
+        np.asarray(column, dtype=np.float64) if column.dtype.kind != "U" else np.full(len(rows), np.nan)
+    )
     age = f"label_age_{quantity}"
     columns["label_age"] = store.column(age)[rows] if age in names else np.full(len(rows), np.nan)
     columns["reading"] = np.full(len(rows), "")

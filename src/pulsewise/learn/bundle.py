@@ -30,10 +30,11 @@ from pulsewise.core.estimate import Estimate
 from pulsewise.core.plugin import Task
 from pulsewise.core.recording import Recording
 from pulsewise.core.windows import Windows
+from pulsewise.learn import answering, weights
 from pulsewise.learn import facts as facts_file
-from pulsewise.learn import weights
+from pulsewise.learn.answering import Answers, Floats
 from pulsewise.learn.card import card
-from pulsewise.learn.facts import Facts, File
+from pulsewise.learn.facts import OUTPUTS, Facts, File
 from pulsewise.learn.graph import FILES, Graph
 
 WEIGHTS = "model.safetensors"
@@ -87,17 +88,51 @@ class Bundle:
         Raises `modality`, `rate` or `length` for windows of another kind, `untrained` unless forced, and
         `missing_dependency` where a network is to be run without torch.
         """
+        return self.stated(windows, force)[0]
+
+    def answer_windows(self, windows: Windows, *, force: bool = False) -> Answers:
+        """Targets of windows with their intervals, each (N, K) in the task's units; NaN where there is none.
+
+        Errors as `predict_windows`.
+        """
+        widths = self.facts.intervals.half_widths or (None,) * len(self.task.targets)
+        width = np.array([np.nan if w is None else w for w in widths])
+        if self.facts.answer == "value":
+            value = self.predict_windows(windows, force=force)
+            return Answers(value, value - width, value + width)
+        value, down, up = self.stated(windows, force)
+        if self.facts.answer == "gaussian":
+            return Answers(value, value - down * width, value + up * width)
+        return Answers(value, value - down - width, value + up + width)
+
+    def stated(self, windows: Windows, force: bool = False) -> tuple[Floats, Floats, Floats]:
+        """The value, and how far the model's own interval reaches down and up from it (0: it states none)."""
         samples, finite = self._samples(windows, force)
+        scaling, here = self.facts.scaling, finite[:, None]
+        if self.graph is not None and self.facts.answer == "value":
+            found = np.where(here, self.graph.outputs(samples), np.nan)
+            return found, np.zeros_like(found), np.zeros_like(found)
+        scaled = self._scaled(windows, samples)
+        parts = scaled.reshape(len(scaled), OUTPUTS[self.facts.answer], len(self.task.targets))
+        value, down, up = answering.read(parts, self.facts.answer, logits=self.facts.model.neural)
+        sd, value = np.array(scaling.target_sd), scaling.outputs(value)
+        return np.where(here, value, np.nan), np.where(here, down * sd, np.nan), np.where(here, up * sd, np.nan)
+
+    def _scaled(self, windows: Windows, samples: NDArray[np.float32]) -> Floats:
+        """What the model says, in its own scale (N, m K); of a graph that says probabilities, their log odds."""
         if self.graph is not None:
-            return np.where(finite[:, None], self.graph.outputs(samples), np.nan)
+            return self.graph.outputs(samples)
         inputs, model = self.facts.scaling.inputs(samples), self.model
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
 
-            scaled = forward.outputs(model, inputs)
-        else:
-            scaled = model.predict(replace(windows, samples=inputs))
-        return np.where(finite[:, None], self.facts.scaling.outputs(scaled), np.nan)
+            return forward.outputs(model, inputs)
+        return np.asarray(model.predict(replace(windows, samples=inputs)), np.float64)
+
+    def threshold(self, k: int = 0) -> float:
+        """The probability from which on target k is said to be yes; 0.5 where none could be chosen on validation."""
+        chosen = self.facts.thresholds[k] if self.facts.thresholds else None
+        return 0.5 if chosen is None else chosen
 
     def features_of(self, windows: Windows, *, force: bool = False) -> NDArray[np.float64]:
         """The model's embedding (N, D) of windows (N, C, T); NaN rows and errors as `predict_windows`.
@@ -173,7 +208,8 @@ class Bundle:
         """
         c = self.model_config
         shape = c.channels, c.length, c.outputs
-        if shape != (len(self.facts.channels), self.facts.length, len(self.task.targets)):
+        outputs = len(self.task.targets) * OUTPUTS[self.facts.answer]
+        if shape != (len(self.facts.channels), self.facts.length, outputs):
             raise ArtifactError("artifact_invalid", "its model's config is of other windows or another task")
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
@@ -224,6 +260,8 @@ class Bundle:
             "input": {"channels": list(f.channels), "rate_hz": f.rate, "samples": f.length},
             "condition": f.condition,
             "window": f.window,
+            "answer": f.answer,
+            "thresholds": list(f.thresholds),
             "intervals": config.to_table(f.intervals),
             "training": config.to_table(f.training),
         }

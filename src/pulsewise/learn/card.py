@@ -87,10 +87,21 @@ def _validation(facts: Facts) -> list[str]:
     lines = [
         f"- {name}: MAE {error:.2f} {units[name]}" for name, error in sorted(facts.training.validation_mae.items())
     ]
+    for name, figure in sorted(facts.training.detection.items()):
+        lines.append(f"- {name.replace('_', ' ')}: {figure:.3f}")
+    if facts.answer == "probability":
+        chosen = facts.thresholds or (None,) * len(facts.task.targets)
+        for target, threshold in zip(facts.task.targets, chosen, strict=True):
+            said = "0.5: validation people were all of one kind" if threshold is None else f"{threshold:.3g}"
+            lines.append(f"- {target.quantity}: said to be yes from a probability of {said}")
+        return [*lines, ""]
+    kind = {"gaussian": "stated SDs", "quantile": "beyond the stated ends"}.get(facts.answer, "")
     widths = facts.intervals.half_widths or (None,) * len(facts.task.targets)
     for target, width in zip(facts.task.targets, widths, strict=True):
         if width is None:
             lines.append(f"- {target.quantity}: no interval, too few people")
         else:
-            lines.append(f"- {target.quantity}: interval ± {width:.2f} {target.unit} at {facts.intervals.level:.0%}")
+            lines.append(
+                f"- {target.quantity}: interval ± {width:.2f} {kind or target.unit} at {facts.intervals.level:.0%}"
+            )
     return [*lines, ""]

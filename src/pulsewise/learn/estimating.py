@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import numpy as np
 from pulsewise.core import config
 from pulsewise.core.errors import ArtifactError, InputError, NoSignalError, PulsewiseError
 from pulsewise.core.estimate import Estimate
+from pulsewise.core.plugin import Target
 from pulsewise.core.recording import Recording
 from pulsewise.core.windows import Windows
 from pulsewise.data import window
@@ -54,7 +56,7 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
     facts = bundle.facts
     if not (bundle.trained or force):
         bundle.check_windows(windows)
-    values = bundle.predict_windows(windows, force=force) if bundle.trained or force else None
+    answers = bundle.answer_windows(windows, force=force) if bundle.trained or force else None
     finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
     outside = facts.domain.outside(np.where(finite[:, None, None], windows.samples, np.float32(0)))
     start, beat = windows.columns["start"], windows.columns["beat_index"]
@@ -76,24 +78,21 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
                 beat_index=int(beat[i]),
                 window=int(number[i]),
             )
-            if values is not None and not finite[i]:
+            if answers is not None and not finite[i]:
                 e = replace(e, reasons=("gap",))
-            elif values is not None:
-                e = _answered(e, bundle, k, float(values[i, k]), bool(outside[i]) and not force)
+            elif answers is not None:
+                numbers = (float(part[i, k]) for part in (answers.value, answers.low, answers.high))
+                e = _answered(e, target, *numbers, outside=bool(outside[i]) and not force)
             found.append(e)
     return found
 
 
-def _answered(e: Estimate, bundle: Bundle, k: int, value: float, outside: bool) -> Estimate:
-    target = bundle.task.targets[k]
+def _answered(e: Estimate, target: Target, value: float, low: float, high: float, *, outside: bool) -> Estimate:
     if outside or not target.low <= value <= target.high:
         return replace(e, reasons=("outside_domain",))
-    widths = bundle.facts.intervals.half_widths
-    width = widths[k] if widths else None
-    if width is None:
+    if not math.isfinite(low):
         return replace(e, value=value, reasons=())
-    low, high = max(value - width, target.low), min(value + width, target.high)
-    return replace(e, value=value, low=low, high=high, reasons=())
+    return replace(e, value=value, low=max(low, target.low), high=min(high, target.high), reasons=())
 
 
 def configs(bundle: Bundle) -> tuple[condition.Config, window.Config]:

@@ -21,6 +21,12 @@ SCHEMA = 1
 JSON_BYTES = 2**20
 
 
+Answer = Literal["value", "probability", "gaussian", "quantile"]
+OUTPUTS: dict[Answer, int] = {"value": 1, "probability": 1, "gaussian": 2, "quantile": 3}
+"""Numbers a model gives per target: the value, or the (log odds of the) probability; the value and the log of its
+variance; the median and the two ends of the interval."""
+
+
 @dataclass(frozen=True)
 class Model:
     """Which plug-in holds the model, its config, and whether it is a network (needs torch) or plain arrays."""
@@ -34,7 +40,9 @@ class Model:
 class Intervals:
     """Half-widths of the intervals, one per target, from the residuals of validation people.
 
-    None, with `reason` "no_interval", where there were too few people. `people` are those with a label, per target.
+    Where the model states a spread, they are what it is multiplied with (`gaussian`), or what is added at both ends
+    of what it states (`quantile`). None, with `reason` "no_interval", where there were too few people. `people` are
+    those with a label, per target.
     """
 
     level: float = 0.9
@@ -48,6 +56,8 @@ class Training:
     """Where the weights come from: fingerprints of recipe, data and rows, the split, and how much there was.
 
     `best_epoch` (counted from 1) is the one whose weights these are; `validation_mae` is in the targets' units.
+    `detection` holds, for targets of yes or no, the area under the ROC curve and the F1 at the threshold on validation
+    people, who also chose the threshold.
     """
 
     recipe: str = ""
@@ -62,6 +72,7 @@ class Training:
     epochs: int = 0
     best_epoch: int = 0
     validation_mae: dict[str, float] = field(default_factory=dict)
+    detection: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,12 @@ class GraphFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """The content of bundle.json. `stamp` is the sentence that goes on everything made with a leaking split."""
+    """The content of bundle.json.
+
+    `thresholds` are the probabilities from which on a target is said to be yes, chosen on validation people; None
+    where they had one class only, and 0.5 is taken. `stamp` is the sentence that goes on everything made with a
+    leaking split.
+    """
 
     name: str
     task: Task
@@ -115,7 +131,8 @@ class Facts:
     scaling: Scaling
     schema_version: int = SCHEMA
     pulsewise: str = __version__
-    threshold: float | None = None
+    answer: Answer = "value"
+    thresholds: tuple[float | None, ...] = ()
     intervals: Intervals = field(default_factory=Intervals)
     domain: Domain = field(default_factory=Domain)
     training: Training = field(default_factory=Training)
@@ -136,6 +153,12 @@ class Facts:
             len(self.task.targets),
         ):
             raise ValueError("scaling is not of these channels and targets")
+        if (self.task.kind == "binary") != (self.answer == "probability"):
+            raise ValueError("a probability answers yes or no, and nothing else does")
+        if self.thresholds and len(self.thresholds) != len(self.task.targets):
+            raise ValueError("one threshold per target is needed")
+        if not all(t is None or 0 <= t <= 1 for t in self.thresholds):
+            raise ValueError("a threshold is a probability")
         if self.intervals.half_widths and len(self.intervals.half_widths) != len(self.task.targets):
             raise ValueError("one half-width per target is needed")
         known = {"spread", "peak", "roughness"}

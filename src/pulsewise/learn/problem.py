@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pulsewise import __version__
 from pulsewise.core import config, registry
-from pulsewise.core.errors import InputError
+from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.plugin import Task
+from pulsewise.core.truth import truths
 from pulsewise.data.split import STAMPS, Fold
 from pulsewise.learn import domain, facts, scaling
 from pulsewise.learn.recipe import Recipe
@@ -20,6 +21,8 @@ from pulsewise.learn.scaling import Scaling, Source
 
 DOMAIN_WINDOWS = 4096
 """Training windows, evenly spread, from which the domain is fitted."""
+RATES = ("heart_rate", "respiratory_rate")
+"""Quantities that are twice as high where the same signal runs twice as fast."""
 RESULT_TABLES = ("seed", "condition", "window", "label", "split", "task", "model", "train")
 """Tables of a recipe that decide the weights."""
 
@@ -41,10 +44,30 @@ class Problem:
     scaling: Scaling
 
     @property
+    def answer(self) -> facts.Answer:
+        """What the model says of each target: follows from the task and the loss."""
+        loss = self.recipe.train.loss
+        if self.task.kind == "binary":
+            return "probability"
+        return loss if self.neural and loss in ("gaussian", "quantile") else "value"
+
+    @property
     def model_config(self) -> Any:
         """The model's config for these windows and targets."""
         s = self.source
-        return self.recipe.model_config(len(s.channels), s.length, len(self.task.targets))
+        outputs = len(self.task.targets) * facts.OUTPUTS[self.answer]
+        return self.recipe.model_config(len(s.channels), s.length, outputs)
+
+    @property
+    def people(self) -> NDArray[Any]:
+        """Whose each training window is, shape (n,)."""
+        people: NDArray[Any] = self.source.columns()["person"][self.train_rows]
+        return people
+
+    @property
+    def rates(self) -> tuple[int, ...]:
+        """Places of the targets that change with the speed of the signal."""
+        return tuple(k for k, q in enumerate(self.task.quantities) if q in RATES)
 
     @property
     def neural(self) -> bool:
@@ -77,8 +100,38 @@ def pose(source: Source, fold: Fold, recipe: Recipe) -> Problem:
     if not len(train):
         what = f"no training window has a label for {', '.join(task.quantities)}"
         raise InputError("label", what, fix="check [label] and [split]")
+    if task.kind == "binary":
+        _check_classes(targets, task)
+    _check_loss(recipe, task)
     fitted = scaling.fit(source, train, targets, task.quantities)
+    if task.kind == "binary":
+        k = len(task.targets)
+        fitted = replace(fitted, target_mean=(0.0,) * k, target_sd=(1.0,) * k)
     return Problem(recipe, task, source, train, targets, validation, validation_targets, fitted)
+
+
+def _check_classes(targets: NDArray[np.float64], task: Task) -> None:
+    """Raise `label` where all training labels of a target are yes, or all are no."""
+    for name, column in zip(task.quantities, targets.T, strict=True):
+        known = column[np.isfinite(column)]
+        if len(known) and (known == known[0]).all():
+            what = (
+                f"all {len(known)} training labels of {name} are {'yes' if known[0] else 'no'}: nothing to tell apart"
+            )
+            raise InputError("label", what, fix="split otherwise, or bring people of both kinds")
+
+
+def _check_loss(recipe: Recipe, task: Task) -> None:
+    """Raise `config` for a loss or sampling that does not go with the task."""
+    t, binary = recipe.train, task.kind == "binary"
+    if t.loss != "auto" and binary != (t.loss in ("bce", "focal")):
+        kind = "yes or no" if binary else "quantities"
+        raise UsageError("config", f"the loss {t.loss!r} is not one for {kind}", where="train.loss")
+    for key, value in (("sampling", t.sampling), ("class_weight", t.class_weight)):
+        if "balanced" in value and not binary:
+            raise UsageError("config", f"{value!r} needs a task of yes or no", where=f"train.{key}")
+    if binary and t.bias_penalty:
+        raise UsageError("config", "a bias penalty needs a quantity", where="train.bias_penalty")
 
 
 def rows_fingerprint(source: Source, fold: Fold, task: Task) -> str:
@@ -91,10 +144,7 @@ Sides = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray
 
 def _sides(source: Source, fold: Fold, task: Task) -> Sides:
     """Rows and targets of training and of validation."""
-    columns = source.columns()
-    blank = np.full(len(source), np.nan)
-    labels = np.stack([np.asarray(columns.get(f"label_{q}", blank), np.float64) for q in task.quantities], axis=1)
-    labels = np.where(np.isfinite(labels), labels, np.nan)
+    labels = truths(task, source.columns(), len(source))
     train, validation = _labelled(fold.train, labels), _labelled(fold.validation, labels)
     return train, labels[train], validation, labels[validation]
 
@@ -128,6 +178,7 @@ def describe(problem: Problem, *, stages: list[dict[str, Any]], trained: bool) -
         condition=config.to_table(recipe.condition),
         window=config.to_table(recipe.window),
         scaling=problem.scaling,
+        answer=problem.answer,
         domain=domain.fit(source.take(problem.train_rows[spread])) if trained else domain.Domain(),
         stages=tuple(facts.Stage(s["name"], tuple(s["shape"]), s["parameters"]) for s in stages),
         trained=trained,

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pulsewise.clinical import conformal
 from pulsewise.core import registry
 from pulsewise.core.disk import lock
 from pulsewise.core.errors import PulsewiseError, UsageError
 from pulsewise.data.split import Fold
-from pulsewise.learn import train_config, weights
+from pulsewise.learn import train_config, validation, weights
 from pulsewise.learn.bundle import Bundle
-from pulsewise.learn.facts import Intervals
 from pulsewise.learn.problem import Problem, describe, pose
 from pulsewise.learn.recipe import Recipe
 from pulsewise.learn.scaling import Source
@@ -122,7 +118,7 @@ def _fit_network(problem: Problem, out: Path, resume: bool, force: bool, progres
     else:
         launch.launch(problem, folder, devices, resume=resume, force=force, progress=progress)
     history: list[dict[str, float]] = json.loads((folder / fit.HISTORY).read_text())
-    errors = [row.get("val_mae_sd", math.nan) for row in history]
+    errors = [train_config.selection(row) for row in history]
     facts = describe(problem, stages=fit.stages(problem), trained=True)
     training = replace(facts.training, epochs=len(history), best_epoch=train_config.best_epoch(errors) + 1)
     return Bundle(replace(facts, training=training), weights.read(folder / fit.FINAL))
@@ -147,26 +143,16 @@ def _validated(bundle: Bundle, problem: Problem) -> Bundle:
     """The bundle with its errors and intervals on validation people, from its own forward path."""
     if not len(problem.validation_rows):
         return bundle
-    answers = bundle.predict_windows(problem.source.windows(problem.validation_rows))
-    residuals = np.abs(answers - problem.validation_targets)
-    people = problem.source.columns()["person"][problem.validation_rows]
-    quantities = problem.task.quantities
+    windows = problem.source.windows(problem.validation_rows)
+    values, down, up = bundle.stated(windows)
+    truth, quantities = problem.validation_targets, problem.task.quantities
+    if problem.answer == "probability":
+        chosen = validation.thresholds(values, truth)
+        training = replace(bundle.facts.training, detection=validation.figures(values, truth, quantities, chosen))
+        return Bundle(replace(bundle.facts, training=training, thresholds=chosen), bundle.arrays)
+    residuals = np.abs(values - truth)
     mae = {q: float(np.nanmean(r)) for q, r in zip(quantities, residuals.T, strict=True) if np.isfinite(r).any()}
     training = replace(bundle.facts.training, validation_mae=mae)
-    intervals = _intervals(residuals, people, problem.recipe.train.level)
+    people, level = windows.columns["person"], problem.recipe.train.level
+    intervals = validation.intervals(values, down, up, truth, people, level, problem.answer)
     return Bundle(replace(bundle.facts, training=training, intervals=intervals), bundle.arrays)
-
-
-def _intervals(residuals: NDArray[np.float64], people: NDArray[Any], level: float) -> Intervals:
-    """Half-widths from residuals (N, K) of validation people, by `clinical.conformal` (every person weighs the same).
-
-    The same people chose the epoch, which makes the intervals a little too narrow.
-    """
-    widths: list[float | None] = []
-    counts: list[int] = []
-    for column in residuals.T:
-        there = np.isfinite(column)
-        widths.append(conformal.quantile(column[there], people[there], level))
-        counts.append(len(np.unique(people[there])))
-    reason = "no_interval" if any(width is None for width in widths) else ""
-    return Intervals(level, tuple(widths), tuple(counts), reason)

@@ -6,9 +6,13 @@ Nothing here has a state of its own, so a resumed run cannot come to another ans
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
+
+from pulsewise.learn.augment import Augment
+
+_WEIGHTS = ("focal_gamma", "bias_penalty", "auxiliary")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,24 @@ class Config:
     accelerator : {"auto", "cpu", "gpu"}
     level : float
         Nominal coverage of the intervals the bundle states.
+    loss : {"auto", "mse", "bce", "focal", "gaussian", "quantile"}
+        `auto`: mean squared error for quantities, binary cross-entropy for yes or no. `focal` (Lin et al. 2017) weighs
+        down what is answered well. `gaussian` (likelihood) and `quantile` (pinball) learn how wide the interval of each
+        window is.
+    focal_gamma : float
+        Exponent of the focal loss; 0 gives binary cross-entropy.
+    class_weight : {"none", "balanced"}
+        `balanced`: yes and no weigh the same in the loss, by their numbers among the training labels.
+    bias_penalty : float
+        Weight of the squared slope of the error on the reference, within a batch: what a model pays for shrinking to
+        the mean. 0 for none.
+    auxiliary : float
+        Weight of what a model learns beside the answer (an autoencoder's error).
+    sampling : {"shuffle", "balanced", "person", "person-balanced"}
+        `shuffle`: every window once per epoch. The others draw with replacement: yes as often as no (of the first
+        target), every person as often as any other, or both.
+    augment : table
+        Changes of the training windows that keep their physiology (`learn.augment`).
     """
 
     epochs: int = 100
@@ -58,12 +80,19 @@ class Config:
     layout: Literal["auto", "image", "sequence"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     level: float = 0.9
+    loss: Literal["auto", "mse", "bce", "focal", "gaussian", "quantile"] = "auto"
+    focal_gamma: float = 2.0
+    class_weight: Literal["none", "balanced"] = "none"
+    bias_penalty: float = 0.0
+    auxiliary: float = 1.0
+    sampling: Literal["shuffle", "balanced", "person", "person-balanced"] = "shuffle"
+    augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "step_epochs", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, {getattr(self, name)} came")
-        for name in ("weight_decay", "lr_min", "clip", "patience", "plateau_epochs"):
+        for name in ("weight_decay", "lr_min", "clip", "patience", "plateau_epochs", *_WEIGHTS):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is not negative, {getattr(self, name)} came")
         if not self.lr > 0:
@@ -99,6 +128,14 @@ def _plateau(config: Config, errors: Sequence[float]) -> float:
         if waited > config.plateau_epochs:
             rate, waited = max(rate * config.factor, config.lr_min), 0
     return rate
+
+
+def selection(row: Mapping[str, float]) -> float:
+    """The validation error that chooses the epoch, NaN without validation.
+
+    The loss itself where an interval is learnt, log loss for yes or no, else the mean absolute error in SDs.
+    """
+    return float(row.get("val_loss", row.get("val_log_loss", row.get("val_mae_sd", math.nan))))
 
 
 def best_epoch(errors: Sequence[float]) -> int:

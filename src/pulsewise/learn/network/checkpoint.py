@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import ArtifactError
@@ -47,6 +48,19 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"net", "optimizer", "position", "run"} <= set(content):
         raise ArtifactError("artifact_invalid", f"{path.name} is not a resume file of a training")
     return content
+
+
+def restore(net: nn.Module, content: Mapping[str, Any]) -> None:
+    """Give a network the weights of a resume file; `artifact_invalid` where they are of another network."""
+    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    came = {name: tuple(value.shape) for name, value in content["net"].items()}
+    if wanted != came:
+        missing, extra = sorted(set(wanted) - set(came)), sorted(set(came) - set(wanted))
+        other = sorted(name for name in set(wanted) & set(came) if wanted[name] != came[name])
+        what = f"{len(missing)} weights are missing, {len(extra)} are too many, {len(other)} have another shape"
+        fix = "train anew without --resume"
+        raise ArtifactError("artifact_invalid", what, where=(missing + extra + other)[0][:80], fix=fix)
+    net.load_state_dict(content["net"])
 
 
 def latest(folder: Path, run: Mapping[str, str], *, force: bool = False) -> dict[str, Any] | None:

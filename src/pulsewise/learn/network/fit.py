@@ -32,8 +32,8 @@ from pulsewise.core import registry
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import InputError
 from pulsewise.learn import processor, train_config, weights
-from pulsewise.learn.network import checkpoint, forward
-from pulsewise.learn.network.batches import Position, Side, TrainBatches, ValidationBatches, steps_per_epoch
+from pulsewise.learn.network import checkpoint, forward, losses
+from pulsewise.learn.network.batches import Position, Side, TrainBatches, ValidationBatches, chances, steps_per_epoch
 from pulsewise.learn.network.training import Training
 from pulsewise.learn.problem import Problem
 from pulsewise.learn.progress import Progress
@@ -63,7 +63,7 @@ def fit(problem: Problem, folder: Path, *, resume: bool, force: bool, progress: 
         saved = checkpoint.latest(folder, run, force=force) if resume else None
         position, optimizer_state = Position(), None
         if saved is not None:
-            net.load_state_dict(saved["net"])
+            checkpoint.restore(net, saved)
             position, optimizer_state = Position(**saved["position"]), saved["optimizer"]
         keeper = _Keeper(folder, run, net, position, steps, config, writes=rank == 0)
         with Progress(progress and rank == 0, config.epochs, steps, problem.task.targets) as bar:
@@ -73,7 +73,7 @@ def fit(problem: Problem, folder: Path, *, resume: bool, force: bool, progress: 
                 keeper.epoch(row)
 
             training = Training(
-                net, config, problem.task, position,
+                net, losses.make(problem), config, problem.task, position,
                 seed=problem.recipe.seed, steps=steps, target_sd=problem.scaling.target_sd,
                 optimizer_state=optimizer_state,
                 on_step=bar.step, on_save=keeper.save, on_epoch=finished,
@@ -103,6 +103,8 @@ def _run(training: Training, problem: Problem, plan: processor.Plan, steps: int,
         scaling,
         training.position,
         batch=config.batch, seed=problem.recipe.seed, rank=rank, world=world,
+        drawn=chances(config.sampling, problem.people, problem.train_targets[:, 0]),
+        change=config.augment, rates=problem.rates,
     )  # fmt: skip
     trainer = Trainer(
         accelerator=plan.accelerator,

@@ -18,17 +18,7 @@ from pulsewise.core.errors import GateError
 from pulsewise.core.plugin import Task
 from pulsewise.learn import train_config
 from pulsewise.learn.network.batches import Position, step_seed
-
-
-def masked_squares(answers: Tensor, targets: Tensor) -> Tensor:
-    """Sum of squared errors over the labels that are there; a missing one (NaN) gives no error and no gradient.
-
-    >>> float(masked_squares(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, float("nan")]])))
-    4.0
-    """
-    there = torch.isfinite(targets)
-    difference = answers.float() - torch.where(there, targets, torch.zeros_like(targets))
-    return (torch.where(there, difference, torch.zeros_like(difference)) ** 2).sum()
+from pulsewise.learn.network.losses import Loss
 
 
 class Training(LightningModule):
@@ -37,7 +27,8 @@ class Training(LightningModule):
     Parameters
     ----------
     net : nn.Module
-        Scaled windows (B, C, T) to scaled targets (B, K).
+        Scaled windows (B, C, T) to what the loss takes; where it has `auxiliary(x)`, that is added to the loss.
+    loss : Loss
     position : Position
         Where the run stands; advanced in place.
     optimizer_state : mapping, optional
@@ -52,6 +43,7 @@ class Training(LightningModule):
     def __init__(
         self,
         net: nn.Module,
+        loss: Loss,
         config: train_config.Config,
         task: Task,
         position: Position,
@@ -65,11 +57,11 @@ class Training(LightningModule):
         on_epoch: Callable[[dict[str, float]], None],
     ) -> None:
         super().__init__()
-        self.net, self.recipe, self.task, self.position = net, config, task, position
+        self.net, self.loss, self.recipe, self.task, self.position = net, loss, config, task, position
         self.seed, self.steps, self.target_sd = seed, steps, target_sd
         self.optimizer_state = optimizer_state
         self.on_step, self.on_save, self.on_epoch = on_step, on_save, on_epoch
-        self._errors = torch.zeros(2, len(target_sd), dtype=torch.float64)
+        self._errors = torch.zeros(3, len(target_sd), dtype=torch.float64)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam (weight decay in the gradient) or AdamW (decoupled), fused; with its old state in a resumed run."""
@@ -92,9 +84,15 @@ class Training(LightningModule):
         return self.trainer.optimizers[0]
 
     def training_step(self, batch: dict[str, Any], _index: int) -> Tensor:
-        """Mean squared error over the labels of the batch; `diverged`, naming the batch, where it is not a number."""
+        """Mean loss over the labels of the batch; `diverged`, naming the batch, where it is not a number."""
         torch.manual_seed(step_seed(self.seed, batch["epoch"], batch["step"], self.global_rank))
-        loss = masked_squares(self.net(batch["x"]), batch["y"]) * batch["share"]
+        answers = self.net(batch["x"])
+        loss = self.loss.total(answers, batch["y"]) * batch["share"]
+        if self.recipe.bias_penalty:
+            loss = loss + self.recipe.bias_penalty * self.loss.slope(answers, batch["y"])
+        auxiliary = getattr(self.net, "auxiliary", None)
+        if auxiliary is not None and self.recipe.auxiliary:
+            loss = loss + self.recipe.auxiliary * auxiliary(batch["x"])
         value = float(loss.detach())
         self._check(value, "loss", batch)
         self.position.loss_sum += value
@@ -127,13 +125,15 @@ class Training(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the errors of the epoch before."""
-        self._errors = torch.zeros(2, len(self.target_sd), dtype=torch.float64)
+        self._errors = torch.zeros(3, len(self.target_sd), dtype=torch.float64)
 
     def validation_step(self, batch: dict[str, Any], _index: int) -> None:
-        """Add up absolute errors and labels per target."""
+        """Add up errors (absolute, or log loss) and labels per target."""
         there = torch.isfinite(batch["y"])
-        error = (self.net(batch["x"]).float() - torch.where(there, batch["y"], 0.0)).abs()
-        sums = torch.stack([torch.where(there, error, 0.0).double().sum(0), there.double().sum(0)])
+        answers = self.net(batch["x"])
+        error, loss = self.loss.error(answers, batch["y"]), self.loss.each(answers, batch["y"])
+        rows = (torch.where(there, error, 0.0), there, loss)
+        sums = torch.stack([row.double().sum(0) for row in rows])
         self._errors += sums.cpu()
 
     def on_train_epoch_end(self) -> None:
@@ -148,6 +148,8 @@ class Training(LightningModule):
             "lr": float(self.optimizer.param_groups[0]["lr"]),
             "train_loss": p.loss_sum / self.steps,
         } | validation_errors(errors, self.task, self.target_sd)
+        if self.loss.answer in ("gaussian", "quantile"):
+            row["val_loss"] = float(errors[2].sum() / errors[1].sum()) if errors[1].sum() else math.nan
         p.history.append(row)
         p.epoch, p.step, p.loss_sum = p.epoch + 1, 0, 0.0
         self._errors = torch.zeros_like(self._errors)
@@ -157,12 +159,17 @@ class Training(LightningModule):
 
 
 def validation_errors(errors: Tensor, task: Task, target_sd: tuple[float, ...]) -> dict[str, float]:
-    """MAE of each target in its unit, and their mean in SDs of the training targets (NaN without any label)."""
+    """MAE of each target in its unit, and their mean in SDs of the training targets (NaN without any label).
+
+    For yes or no, the log loss of each target and their mean.
+    """
     result, scaled = {}, []
+    yes_or_no = task.kind == "binary"
     for k, quantity in enumerate(task.quantities):
         total, count = float(errors[0, k]), float(errors[1, k])
         if count:
             scaled.append(total / count)
-            result[f"val_mae_{quantity}"] = total / count * target_sd[k]
-    result["val_mae_sd"] = sum(scaled) / len(scaled) if scaled else math.nan
+            name = f"val_log_loss_{quantity}" if yes_or_no else f"val_mae_{quantity}"
+            result[name] = total / count * target_sd[k]
+    result["val_log_loss" if yes_or_no else "val_mae_sd"] = sum(scaled) / len(scaled) if scaled else math.nan
     return result
