@@ -112,6 +112,8 @@ def export(
     """
     if not bundle.facts.model.neural or bundle.graph is not None:
         raise UsageError("usage", "a bundle with a trained network is needed to export from")
+    if bundle.facts.answer not in ("value", "probability"):
+        raise UsageError("usage", f"a graph gives one number per target; this model ({bundle.facts.answer}) gives more")
     if precision == "int8" and (calibration is None or to != "openvino"):
         fix = "export a run folder, to openvino"
         raise UsageError("usage", "int8 is made for openvino, with ranges from training windows", fix=fix)
@@ -208,7 +210,10 @@ def _golden(bundle: Bundle, windows: Windows | None) -> Windows:
 
 
 def to_onnx(bundle: Bundle) -> bytes:
-    """The ONNX file of a bundle's network: windows (N, C, T) in, answers (N, K) in the targets' units out."""
+    """The ONNX file of a bundle's network: windows (N, C, T) in, answers (N, K) in the targets' units out.
+
+    Of yes or no, it gives the probability of yes.
+    """
     import torch
 
     f = bundle.facts
@@ -231,7 +236,8 @@ def to_onnx(bundle: Bundle) -> bytes:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             answer: torch.Tensor = self.net((x - self.input_mean) / self.input_sd)
-            return answer * self.target_sd + self.target_mean
+            answer = answer * self.target_sd + self.target_mean
+            return torch.sigmoid(answer) if f.answer == "probability" else answer
 
     whole = Whole().eval()
     before = getattr(bundle.model, "layout", None)

@@ -57,6 +57,9 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
             "reasons": np.where(strange, "outside_domain", ""),
             **values,
         }
+        if target.yes:  # what is said, by the threshold from validation; the probability stands beside it
+            said = np.where(np.isnan(answer), np.nan, answer >= bundle.threshold(k))
+            table |= {"estimate": said, "probability": answer}
         tables.append(_table(table))
     return pa.concat_tables(tables, promote_options="default"), about
 

@@ -222,7 +222,7 @@ def cross_dataset(
         name=f"{recipe.name} on {name}",
         model=f"{info['model']} ({info['parameters']:,} parameters)",
         stamps=("synthetic",) if store.synthetic or bundle.facts.synthetic else (),
-        flow=flow_of(store, task.quantities),
+        flow=flow_of(store, task.targets),
         split=SplitSummary("cross-dataset", False, 1, words, (whole,)),
         provenance={"protocol": "cross-dataset", "store": store.fingerprint, "bundle": bundle.fingerprint, **told},
         about=about,

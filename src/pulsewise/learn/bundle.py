@@ -109,7 +109,7 @@ class Bundle:
         """The value, and how far the model's own interval reaches down and up from it (0: it states none)."""
         samples, finite = self._samples(windows, force)
         scaling, here = self.facts.scaling, finite[:, None]
-        if self.graph is not None and self.facts.answer == "value":
+        if self.graph is not None:
             found = np.where(here, self.graph.outputs(samples), np.nan)
             return found, np.zeros_like(found), np.zeros_like(found)
         scaled = self._scaled(windows, samples)
@@ -119,9 +119,7 @@ class Bundle:
         return np.where(here, value, np.nan), np.where(here, down * sd, np.nan), np.where(here, up * sd, np.nan)
 
     def _scaled(self, windows: Windows, samples: NDArray[np.float32]) -> Floats:
-        """What the model says, in its own scale (N, m K); of a graph that says probabilities, their log odds."""
-        if self.graph is not None:
-            return self.graph.outputs(samples)
+        """What the model says, in its own scale: (N, m K)."""
         inputs, model = self.facts.scaling.inputs(samples), self.model
         if self.facts.model.neural:
             from pulsewise.learn.network import forward
