@@ -148,6 +148,16 @@ def probe(head: bytes, complete: bool) -> Dialect | None:
     return replace(found, one_line=alone and found.width > 2)
 
 
+def first_cells(head: bytes) -> list[str]:
+    """The cells of a text's first line, in lower case, whichever separator it has.
+
+    >>> first_cells(b"Window_Index,glucose\\n0,99")
+    ['window_index', 'glucose']
+    """
+    first = re.split(rb"[\r\n]", head[:4096].removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0].decode("utf-8", "replace")
+    return [cell.strip(' "').casefold() for cell in re.split(r"[,;\t]", first)]
+
+
 def _preamble(lines: list[str]) -> tuple[int, str | None, list[str]]:
     """Lines to skip, the separator a `sep=` line declares, and the comments."""
     declared, comments = None, []

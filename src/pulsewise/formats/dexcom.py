@@ -25,6 +25,19 @@ from pulsewise.formats._zones import to_utc
 _STAMP = re.compile(r"(timestamp|zeitstempel|horodatage|marca temporal|tijdstempel|data e ora|fecha)", re.I)
 _GLUCOSE = re.compile(r"gl[uy]k?[cz]?o", re.I)
 _UNIT = re.compile(r"\((mg/dL|mmol/L)\)", re.I)
+_PERSONAL = frozenset(
+    (
+        "firstname",
+        "lastname",
+        "dateofbirth",
+        "patientidentifier",
+        "device",
+        "alert",
+        "vorname",
+        "nachname",
+        "geburtsdatum",
+    )
+)
 _METHODS = {"egv": "cgm", "calibration": "finger", "kalibrierung": "finger"}
 _AMOUNTS = {"insulin": 8, "carbs": 9, "kohlenhydrate": 9}
 TYPE, PATIENT, DEVICE, VALUE, TRANSMITTER = 2, 4, 5, 7, 12
@@ -88,7 +101,8 @@ def _device(body: Sequence[Sequence[str]]) -> str:
 def _dropped(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     """Names of what is left out because it identifies: rows without a time (name, birth date), and serial numbers."""
     personal = [row[TYPE] for row in body[:30] if not row[1] and row[TYPE]]
-    return [*dict.fromkeys(personal), *(header[i] for i in (PATIENT, 6, TRANSMITTER + 1) if i < len(header))]
+    named = [name if name.casefold() in _PERSONAL else "row without a time" for name in personal]
+    return [*dict.fromkeys(named), *(header[i] for i in (PATIENT, 6, TRANSMITTER + 1) if i < len(header))]
 
 
 def _moments(

@@ -25,7 +25,7 @@ from pulsewise.core.recording import Flag, Note, Provenance, Recording, Referenc
 from pulsewise.core.table import to_csv
 from pulsewise.formats._cells import number
 from pulsewise.formats._columns import Role, split_unit
-from pulsewise.formats._dialect import probe
+from pulsewise.formats._dialect import first_cells, probe
 from pulsewise.formats._rows import Table, read_rows
 from pulsewise.formats._values import references
 
@@ -38,13 +38,8 @@ _VALUES = ("glucose", "glucose_value", "glucose_level")
 
 def sniff(head: bytes, name: str) -> Match | None:
     """By the names of the columns, which leave no doubt."""
-    form = _form(_header(head))
+    form = _form(first_cells(head))
     return Match(0.95, f"a table of {form}") if form and not name.endswith("/") else None
-
-
-def _header(head: bytes) -> list[str]:
-    first = re.split(rb"[\r\n]", head[:4096].removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0].decode("utf-8", "replace")
-    return [cell.strip(' "').casefold() for cell in re.split(r"[,;\t]", first)]
 
 
 def _form(names: Sequence[str]) -> str:
@@ -67,7 +62,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     with path.open("rb") as file:
         head = file.read(limits.HEADER_BYTES)
     dialect = probe(head, complete=len(head) < limits.HEADER_BYTES)
-    form = _form(_header(head))
+    form = _form(first_cells(head))
     if dialect is None or not form:
         raise InputError("malformed", "the columns are not those of a table of labels")
     if not dialect.probed:

@@ -12,7 +12,6 @@ that says which beat a window belongs to.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from pulsewise.core.plugin import Match, ReadOptions
 from pulsewise.core.recording import Event, Note, Provenance, Recording
 from pulsewise.core.table import to_csv
 from pulsewise.formats._columns import Role
-from pulsewise.formats._dialect import probe
+from pulsewise.formats._dialect import first_cells, probe
 from pulsewise.formats._rows import read_rows
 
 COLUMNS = ("peak_index", "time", "amplitude_original", "amplitude_preprocessed")
@@ -36,13 +35,8 @@ _WINDOWS = {"window_index", "peak_index", "similarity_score"}
 
 def sniff(head: bytes, name: str) -> Match | None:
     """By the names of the columns, which leave no doubt."""
-    form = _form(_header(head))
+    form = _form(first_cells(head))
     return Match(0.95, f"a table of {form}") if form and not name.endswith("/") else None
-
-
-def _header(head: bytes) -> list[str]:
-    first = re.split(rb"[\r\n]", head[:4096].removeprefix(b"\xef\xbb\xbf"), maxsplit=1)[0].decode("utf-8", "replace")
-    return [cell.strip(' "').casefold() for cell in re.split(r"[,;\t]", first)]
 
 
 def _form(names: Sequence[str]) -> str:
@@ -62,7 +56,7 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     options = options or ReadOptions()
     with path.open("rb") as file:
         head = file.read(limits.HEADER_BYTES)
-    form, dialect = _form(_header(head)), probe(head, complete=len(head) < limits.HEADER_BYTES)
+    form, dialect = _form(first_cells(head)), probe(head, complete=len(head) < limits.HEADER_BYTES)
     if dialect is None or not form:
         raise InputError("malformed", "the columns are not those of a table of beats")
     if not dialect.probed:
