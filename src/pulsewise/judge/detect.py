@@ -23,8 +23,10 @@ from pulsewise.judge.parts import Detection
 from pulsewise.judge.permute import permutations
 from pulsewise.judge.result import Agreement, ControlScore, Coverage, Group, QuantityResult, Scores
 from pulsewise.judge.rows import Columns, per_reading, reading_codes
-from pulsewise.judge.score import CONTROLS, TITLES, About, Settings, control_names, persons
+from pulsewise.judge.score import CONTROLS, TITLES, About, Settings, control_names, persons, silent
+from pulsewise.judge.standards import Standards
 from pulsewise.judge.tally import SUMS, Tally
+from pulsewise.judge.tracking import Tracking
 from pulsewise.judge.verdict import decide
 
 Floats = NDArray[np.float64]
@@ -129,7 +131,8 @@ def judge_binary(
     none, over_people = Number(None, reason="not_applicable"), settings.resampling()
     return QuantityResult(
         quantity, title, "",
-        decide(title, "", scores[0], controls, stamps=stamps, level=settings.level, checked=checked),
+        decide(title, "", scores[0], controls, stamps=stamps, level=settings.level, checked=checked,
+               silent=silent(columns, finite)),
         scores, controls, Agreement(none, none, none, none, none, ""),
         tuple(_group(tally, d, g, m) for d, g, m in groups),
         persons({**readings, "estimate": decided["readings"], "reference": truth}, controls, settings),
@@ -138,6 +141,8 @@ def judge_binary(
         permutations=permutations(truth, decided["readings"], person, settings.seed) if settings.resamples else (),
         detection=_detection(truth, decided["readings"], score, rule),
         events=events(quantity, {**readings, "estimate": decided["readings"], "reference": truth}, **over_people),
+        standards=Standards(note="The standards judged here are of glucose and pressure, not of yes and no."),
+        tracking=Tracking(why="of yes and no the shuffled labels within people say whether changes are followed"),
     )  # fmt: skip
 
 

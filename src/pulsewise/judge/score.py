@@ -162,7 +162,7 @@ def judge_quantity(
     controls = tuple(_control(tally, name, known.get(name), settings.calibrated) for name in names)
     title = TITLES.get(quantity, quantity.replace("_", " "))
     said: dict[str, Any] = {"level": settings.level, "checked": checked, "calibrated": settings.calibrated}
-    said["stamps"] = stamps
+    said |= {"stamps": stamps, "silent": silent(columns, finite)}
     draws = settings.resampling()
     return QuantityResult(
         quantity=quantity,
@@ -188,6 +188,12 @@ def judge_quantity(
         reference_quality=quality(quantity, unit, readings, **draws),
         events=events(quantity, readings, **draws),
     )
+
+
+def silent(columns: Columns, finite: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many windows with a reference have no number, of how many."""
+    labelled = int(np.isfinite(_float(columns, "reference")).sum())
+    return labelled - int(finite.sum()), labelled
 
 
 def _add_control(tally: Tally, readings: Columns, name: str) -> None:

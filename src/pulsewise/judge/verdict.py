@@ -19,6 +19,10 @@ COLLAPSE = 0.1
 best case such a model explains 1 % of the variance."""
 
 
+FEW_SILENT = 0.05
+"""A larger share of windows without any number is said beside the figures of the others."""
+
+
 HEADLINES: dict[str, str] = {
     "skill": "The model shows skill for {title} on people it never saw",
     "skill_unchecked": "The estimates show skill for {title} on these people",
@@ -47,6 +51,7 @@ def decide(
     level: float,
     checked: bool = True,
     calibrated: bool = False,
+    silent: tuple[int, int] = (0, 0),
 ) -> Verdict:
     """The verdict on one quantity.
 
@@ -70,6 +75,8 @@ def decide(
         Whether it is known that the people were not in training; a table of pairs does not tell, and the words say so.
     calibrated : bool
         Whether the estimates were given a reading of the person (then `controls` has other decisive ones).
+    silent : (int, int)
+        Windows with a reference and without any number, of how many; more than one in twenty is said.
     """
     decisive = [c for c in controls if c.decisive and c.skill.value is not None]
     best = min(decisive, key=_error, default=None)
@@ -82,6 +89,8 @@ def decide(
     if code in ("no_estimates", "one_class"):
         facts = REASONS[reason][:1].upper() + REASONS[reason][1:] + "."
     words = "skill_unchecked" if code == "skill" and not checked else code
+    if best and silent[0] > FEW_SILENT * silent[1]:
+        facts += f" No number for {silent[0]} of {silent[1]} windows: these figures are of the others."
     if calibrated and best and not any(c.decisive and c.needs == "reading" for c in decisive):
         facts += " The estimates were calibrated, and no earlier reading of the people is known to compare with."
         words = code = "no_controls" if code == "skill" else code

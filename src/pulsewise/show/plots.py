@@ -78,7 +78,7 @@ def reliability(part: QuantityResult, name: str, mark: str = "") -> str:
     if found is None:
         return ""
     with style():
-        fig, (left, right) = canvas(2 * WIDTH, 3.9, columns=2)
+        fig, (left, right) = canvas(1.6 * WIDTH, 3.6, columns=2)
         left.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=(0, (4, 3)), zorder=1)
         predicted, observed = [row[0] for row in found.reliability], [row[1] for row in found.reliability]
         left.plot(predicted, observed, "o-", color=MODEL, lw=1.6, ms=5, zorder=3)
@@ -250,7 +250,8 @@ def _range(values: Floats) -> tuple[float, float]:
     if not len(finite):
         return 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
-    pad = 0.05 * (high - low) or 1.0
+    apart = high - low > 1e-9 * max(abs(low), abs(high), 1.0)  # what is left of equal values by rounding is no range
+    pad = 0.05 * (high - low) if apart else 1.0
     return low - pad, high + pad
 
 
