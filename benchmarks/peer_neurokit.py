@@ -19,7 +19,12 @@ def ppg_peaks(x, rate):
     return nk.ppg_findpeaks(nk.ppg_clean(x, sampling_rate=rate), sampling_rate=rate)["PPG_Peaks"] / rate
 
 
-TASKS = {"filter_resample": filter_resample, "ppg_peaks": ppg_peaks}
+def ppg_process(x, rate):
+    """Cleaning, peaks, rate and quality by the defaults: the rate in bpm."""
+    return nk.ppg_process(x, sampling_rate=rate)[0]["PPG_Rate"].to_numpy()
+
+
+TASKS = {"filter_resample": filter_resample, "ppg_peaks": ppg_peaks, "ppg_process": ppg_process}
 
 for line in sys.stdin:
     task, given, taken, rate = json.loads(line)

@@ -6,8 +6,7 @@ the summary; each window is then judged on its own samples (`vitals`), and a qua
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 
 import numpy as np
@@ -18,12 +17,13 @@ from pulsewise.core.limits import CHANNELS, check_rate
 from pulsewise.signals import edits as editing
 from pulsewise.signals.beats import find_beats
 from pulsewise.signals.edits import Edit
-from pulsewise.signals.front import samples_and_mask
+from pulsewise.signals.front import Samples, samples_and_mask
 from pulsewise.signals.fuse import Tracked, tracked
 from pulsewise.signals.measured import Measured, Value, WindowMeasures
 from pulsewise.signals.motion import SPAN_S
 from pulsewise.signals.motion import track as follow
 from pulsewise.signals.pulsewaves import fiducials
+from pulsewise.signals.quality import judge
 from pulsewise.signals.seconds import per_second
 from pulsewise.signals.summary import summarise
 from pulsewise.signals.track import Track
@@ -111,9 +111,11 @@ def measure(
     if kind not in PULSATILE:
         raise InputError("modality", f"measured are {', '.join(PULSATILE)}, not {kind!r}", where="kind")
     groups = _groups(include, PULSATILE[kind])
-    channels = _channels(samples, valid, hz, PULSATILE[kind], tuple(edits), "pulse_wave" in groups)
-    duration = len(channels[0].samples) / hz
+    rows = list(_rows(samples, valid))
+    duration = len(rows[0][0]) / hz
     spans = window_spans(duration, window, step)
+    single = len(spans) == 1 and duration <= 1.5 * WINDOW_S
+    channels = [_channel(x, mask, hz, PULSATILE[kind], tuple(edits), groups, single) for x, mask in rows]
     heart = _Follower(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
     found: list[WindowMeasures] = []
     for a, b in spans:
@@ -141,9 +143,8 @@ def _groups(include: Iterable[str] | None, kind: str) -> frozenset[str]:
     return frozenset(wanted & set(GROUPS[kind]))
 
 
-def _channels(
-    samples: ArrayLike, valid: ArrayLike | None, rate: float, kind: str, edits: tuple[Edit, ...], waves: bool
-) -> list[Channel]:
+def _rows(samples: ArrayLike, valid: ArrayLike | None) -> Iterator[tuple[Samples, NDArray[np.bool_]]]:
+    """Each channel's samples (T,) and which of them are there."""
     x = np.asarray(samples)
     if x.ndim not in (1, 2) or (x.ndim == 2 and not len(x)):
         raise InputError("shape", f"samples are (T,) or (channels, T), {x.shape} came")
@@ -152,15 +153,26 @@ def _channels(
         fix = "turn the array round" if x.shape[1] < len(x) else ""
         raise InputError("shape", f"samples are (channels, T), {x.shape} came", fix=fix)
     masks = None if valid is None else np.broadcast_to(np.asarray(valid, dtype=bool), rows.shape)
-    out = []
     for i, row in enumerate(rows):
-        part, mask = samples_and_mask(row, None if masks is None else masks[i])
-        beats = find_beats(part, rate, kind, valid=mask)
-        if edits:
-            beats = editing.apply(beats, edits, rate, len(part))
-        one = Channel(part, mask, rate, kind, beats, edited=tuple(e.time_s for e in edits))
-        out.append(replace(one, points=fiducials(part, rate, beats, valid=mask)) if waves else one)
-    return out
+        yield samples_and_mask(row, None if masks is None else masks[i])
+
+
+def _channel(
+    x: Samples,
+    mask: NDArray[np.bool_],
+    rate: float,
+    kind: str,
+    edits: tuple[Edit, ...],
+    groups: frozenset[str],
+    single: bool,
+) -> Channel:
+    """One channel with its beats; of a single window they are those of its judgement."""
+    judged = judge(x, rate, kind, mask) if single else None
+    beats = judged.beats if judged is not None else find_beats(x, rate, kind, valid=mask)
+    if edits:
+        beats = editing.apply(beats, edits, rate, len(x))
+    points = fiducials(x, rate, beats, valid=mask) if "pulse_wave" in groups else None
+    return Channel(x, mask, rate, kind, beats, points, tuple(e.time_s for e in edits), judged)
 
 
 def window_spans(duration: float, window: float | None, step: float | None) -> list[tuple[float, float]]:

@@ -29,6 +29,11 @@ def summarise(windows: Sequence[WindowMeasures], one: Channel, groups: frozenset
     for name in ("heart_rate", "respiratory_rate"):
         found[name] = mean_value(_each(windows, name))
     found["rhythm"] = _rhythm(_each(windows, "rhythm"))
+    if len(windows) == 1:  # what a single window says is the summary
+        found |= {
+            name: value for name, value in windows[0].values.items() if name in ("hrv", "pulse_wave", "qt", "qtc")
+        }
+        groups = frozenset()
     good = [w for w in windows if not _each([w], "heart_rate")[0].reasons]
     inside = _inside(one.beats, good)
     if "hrv" in groups:

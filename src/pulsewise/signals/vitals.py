@@ -16,7 +16,7 @@ from pulsewise.signals.measured import Value, WindowMeasures, abstain
 from pulsewise.signals.pulsewaves import UNITS as WAVES
 from pulsewise.signals.pulsewaves import Fiducials, wave_values
 from pulsewise.signals.qt import qt
-from pulsewise.signals.quality import judge
+from pulsewise.signals.quality import Judged, judge
 from pulsewise.signals.rate import rate_of, repeats
 from pulsewise.signals.rhythm import PIECE_S, Rhythm, rhythm
 from pulsewise.signals.track import Track
@@ -48,6 +48,8 @@ class Channel:
         Of PPG, one per beat.
     edited : tuple of float
         Times (s) of beats a person has corrected.
+    judged : Judged, optional
+        Its quality, where the whole channel is one window.
     """
 
     samples: Samples
@@ -57,6 +59,7 @@ class Channel:
     beats: Beats
     points: Fiducials | None = None
     edited: tuple[float, ...] = ()
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Context:
 def window(one: Channel, start: float, end: float, number: int, context: Context) -> WindowMeasures:
     """Everything of samples from start to end (s) of a channel with this number."""
     a, b = round(start * one.rate), round(end * one.rate)
-    judged = judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
+    judged = one.judged or judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
     quality = judged.quality
     first, last = (int(i) for i in np.searchsorted(one.beats.time, (start, end)))
     beats = one.beats.between(start, end)
