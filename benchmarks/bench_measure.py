@@ -1,4 +1,4 @@
-"""Vital signs end to end against NeuroKit2's processing of a PPG, interleaved on the same signals, in processor time."""
+"""Vital signs end to end beside NeuroKit2's processing of a PPG, interleaved on the same signals, processor time."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Peer:
         self._folder.cleanup()
 
     def run(self, task: str, samples: NDArray[np.float64], rate: float) -> tuple[NDArray[np.float64], float]:
-        """Answer and processor seconds of one task (`filter_resample`, `ppg_peaks`, ...); RuntimeError where it fails."""
+        """Answer and processor seconds of one task (a key of its `TASKS`); RuntimeError where it fails."""
         given, taken = (Path(self._folder.name) / name for name in ("given.npy", "taken.npy"))
         np.save(given, samples)
         assert self._process.stdin and self._process.stdout
