@@ -1,7 +1,7 @@
 """Signal quality: from 0 to 1 how often the heart rate of such a stretch is right, and what is wrong with it.
 
-First come plain faults of the samples (missing, flat, clipped, mains, too short). Then a logistic model on the evidence
-for a pulse; `benchmarks/fit_quality.py` fits it and prints how it does on people held out.
+First come plain faults of the samples (missing, flat, clipped, mains, too short). Then a forest of small trees weighs
+the evidence for a pulse; `benchmarks/fit_quality.py` fits it and prints how it does on people held out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_rate
-from pulsewise.signals import faults, front
+from pulsewise.signals import faults, forest, front
 from pulsewise.signals.beats import Beats, find_beats
 from pulsewise.signals.evidence import PULSE, Evidence, look
 from pulsewise.signals.front import Samples
@@ -24,8 +24,6 @@ Array = NDArray[np.float64]
 BLOCK_S = 30.0
 """Longer stretches are judged in blocks of this length (s)."""
 
-_PULSE_MODEL = (0.52, (-2.09, 1.28, -0.55, 0.61, -6.30, 0.23, 2.92, -1.28, 1.00, -0.13, 1.88))
-_QRS_MODEL = (-9.12, (-4.45, -2.98, 0.40, 2.05, -1.27, -0.01))
 _FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 _AS_NOISE = -0.6
 _MOTION_LINE = -0.8
@@ -133,12 +131,11 @@ def _judge_block(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str) ->
 
 
 def _probability(seen: Evidence, kind: str) -> float:
-    intercept, weights = _QRS_MODEL if kind == "ecg" else _PULSE_MODEL
     if kind == "ppg" and seen.values[PULSE.index("above")] > _AS_NOISE:
         return 0.0
     if seen.rival:
         return 0.0
-    return float(1 / (1 + np.exp(-(intercept + np.dot(weights, seen.values)))))
+    return float(1 / (1 + np.exp(-forest.load(f"quality_{kind}").sums(seen.values[None])[0, 0])))
 
 
 def _why_low(seen: Evidence, kind: str) -> tuple[str, ...]:

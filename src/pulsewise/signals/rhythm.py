@@ -1,9 +1,9 @@
 """Rhythm of a stretch of PPG or ECG: atrial fibrillation, sinus rhythm, ectopic beats, another one, or cannot say.
 
 Ten seconds at a time a forest of small trees weighs how irregular the intervals are (`irregularity`, the same numbers
-for both kinds of signal) and, for PPG, what pulses and spectrum show (`pulse_rhythm`). Noise is one of its classes: a
-stretch that looks like it is not answered. `benchmarks/fit_rhythm.py` fits it and prints how it does on people held
-out. Nothing here depends on unit, polarity or sampling rate.
+for both kinds of signal) and, for PPG, what pulses and spectrum show (`pulse_rhythm`). Noise is one of its classes, or
+for an ECG a low quality: such a stretch is not answered. `benchmarks/fit_rhythm.py` and `fit_rhythm_ecg.py` fit the
+forests and print how they do on people held out. Nothing here depends on unit, polarity or sampling rate.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pulsewise.core.limits import check_rate
 from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm, pulses
 from pulsewise.signals.beats import Beats, find_beats
 from pulsewise.signals.front import Samples
+from pulsewise.signals.quality import judge
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,9 +31,10 @@ SHORTEST_S = 8.0
 """Seconds below which nothing is said."""
 
 CLASSES = ("sinus", "ectopy", "other", "af", "noise")
-"""What the forest tells apart; `other` is a regular tachycardia."""
+"""What is told apart; `other` is a regular tachycardia. For an ECG, `noise` is left to `quality`."""
 
 _SURE, _SOME = 0.6, 0.15
+_LEAST_QUALITY = 0.3
 _FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 
 
@@ -107,7 +109,8 @@ def rhythm(
         reasons += why
     if 2 * len(rows) < len(edges) - 1 or not rows:
         return Rhythm("", float("nan"), tuple(dict.fromkeys(reasons)))
-    return _decide(forest.load(f"rhythm_{kind}").shares(np.stack(rows)))
+    shares = forest.load(f"rhythm_{kind}").shares(np.stack(rows))
+    return _decide(np.pad(shares, ((0, 0), (0, len(CLASSES) - shares.shape[1]))))
 
 
 def _decide(shares: Array) -> Rhythm:
@@ -136,7 +139,12 @@ def _piece(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None) 
     if fatal or "square" in found:
         return np.empty(0), fatal or ("saturated",)
     row = features(x, mask, rate, kind, beats)
-    return row, () if np.isfinite(row[0]) else ("few_beats",)
+    if not np.isfinite(row[0]):
+        return row, ("few_beats",)
+    if kind == "ecg":  # its intervals alone do not tell fibrillation from noise
+        judged = judge(x, rate, kind, mask)
+        return row, judged.why_low if judged.quality.score < _LEAST_QUALITY else ()
+    return row, ()
 
 
 def features(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None = None) -> Array:
