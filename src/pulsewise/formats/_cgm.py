@@ -24,7 +24,7 @@ from pulsewise.formats._values import references
 from pulsewise.formats._zones import start_of, to_utc
 
 JSON_BYTES = 128 * 2**20
-ROWS = 2**22
+ROWS = 2**20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MODELS = re.compile(
     r"\b(Dexcom|G[4-7]|Stelo|Libre ?[123]?(?: Pro)?|FreeStyle|Guardian|Medtronic|Eversense|xDrip)\b", re.I

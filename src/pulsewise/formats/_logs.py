@@ -6,7 +6,7 @@ import codecs
 import importlib.util
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,14 @@ def codec_of(path: Path) -> str:
     if codec is None:
         raise InputError("malformed", "the file is no text")
     return codec
+
+
+def stream_of(path: Path) -> Iterator[str]:
+    """Lines of a text file without their ends, one after the other, blank ones left out; `too_large` for a long one."""
+    with path.open(encoding=codec_of(path), errors="replace", newline=None) as file:
+        for line in bounded_lines(file):
+            if line.strip():
+                yield line.rstrip("\n").strip("\ufeff")
 
 
 def lines_of(path: Path, most: int | None = None) -> list[str]:

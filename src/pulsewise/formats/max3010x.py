@@ -7,7 +7,9 @@ Counts of 262143 are a saturated converter and not valid. What the sketch comput
 
 from __future__ import annotations
 
+import itertools
 import re
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +24,13 @@ from pulsewise.core.recording import Note, Recording
 from pulsewise.formats._assemble import assemble
 from pulsewise.formats._cells import number
 from pulsewise.formats._columns import Role
-from pulsewise.formats._logs import described, head_lines, lines_of
+from pulsewise.formats._logs import described, head_lines, stream_of
 from pulsewise.formats._rows import Column, Table
 from pulsewise.formats._stamps import Stamps
 
 SATURATED = 262_143
+PROBED = 400
+"""Lines that tell which labels there are."""
 NO_FINGER = 50_000
 """Infrared counts below this often mean that nothing touches the sensor."""
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9 ]*?)\s*[=:\[]\s*([+-]?\d+(?:\.\d+)?)\]?")
@@ -55,13 +59,9 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     Raises `empty_recording`, `malformed`, `sampling_rate`, `time_order`, `too_large`.
     """
     options = options or ReadOptions()
-    lines = [line for line in lines_of(path) if line.strip()]
-    header = _header(lines[:60])
     notes: list[Note] = []
-    rows, clock = _table(lines, *header) if header else _labelled(lines)
-    if not rows:
-        raise InputError("malformed", "no line names infrared or red counts")
-    columns = _columns(rows, notes)
+    values, count, clock = _values(path)
+    columns = _columns(values, count, notes)
     times = [column for column in columns if column.role.role == "time"]
     if clock is not None:
         times.append(clock)
@@ -70,10 +70,10 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     if options.channel is not None and options.channel not in names:
         raise InputError("modality", "no channel of this name", fix=f"known: {', '.join(names)}")
     signals = [column for column in signals if options.channel in (None, column.role.name)]
-    limits.check_samples(len(rows), len(signals))
+    limits.check_samples(count, len(signals))
     if not times:
         limits.check_rate(options.rate)
-    found = assemble(Table([*times, *signals], len(rows), notes), options, stem=path.stem, form="max3010x",
+    found = assemble(Table([*times, *signals], count, notes), options, stem=path.stem, form="max3010x",
                      why="counts by their labels")  # fmt: skip
     return described(found, "max3010x", "MAX3010x")
 
@@ -100,42 +100,62 @@ def _header(lines: Sequence[str]) -> tuple[int, list[str], str] | None:
     return None
 
 
-Rows = list[dict[str, str]]
+def _values(path: Path) -> tuple[dict[str, NDArray[np.float64]], int, Column | None]:
+    """Columns by label, NaN where a line has none, how many lines, and the serial monitor's clock.
+
+    The file is streamed: what is kept is eight bytes for each number.
+    """
+    first = list(itertools.islice(stream_of(path), PROBED))
+    header = _header(first)
+    if header:
+        names: list[str] = [name for name in header[1] if name]
+    else:
+        lit = [pairs for pairs, _ in map(_pairs, first) if _light(pairs)]
+        counted = Counter(name for pairs in lit for name in pairs)
+        names = [name for name, many in counted.items() if many >= 0.5 * len(lit)]
+    if not names:
+        raise InputError("malformed", "no line names infrared or red counts")
+    kept = {name: array("d") for name in names}
+    stamps: list[str] = []
+    count, started = 0, False
+    for index, line in enumerate(stream_of(path)):
+        if header:
+            if index <= header[0]:
+                continue
+            cells = line.split(header[2])
+            pairs, stamp = dict(zip(header[1], cells, strict=True)) if len(cells) == len(header[1]) else {}, ""
+        else:
+            pairs, stamp = _pairs(line)
+            started = started or _light(pairs)
+            if not started:
+                continue  # what the serial port still held from before
+            pairs = pairs if _light(pairs) else {}
+        count += 1
+        limits.check_samples(count)
+        for name, column in kept.items():
+            column.append(number(pairs.get(name, "")))
+        if stamp or stamps:
+            stamps.append(stamp)
+    values = {name: np.array(column) for name, column in kept.items()}
+    if not count:
+        raise InputError("empty_recording", "the log holds a header and no rows")
+    timed = len(stamps) == count and sum(map(bool, stamps)) >= 0.9 * count
+    return values, count, _monitor(stamps) if timed else None
 
 
-def _table(lines: Sequence[str], index: int, names: Sequence[str], separator: str) -> tuple[Rows, Column | None]:
-    rows: Rows = []
-    for line in lines[index + 1 :]:
-        cells = line.split(separator)
-        rows.append(dict(zip(names, cells, strict=False)) if len(cells) == len(names) else {})
-    if rows and not rows[-1]:
-        rows.pop()  # the log broke off within a line
-    return rows, None
-
-
-def _labelled(lines: Sequence[str]) -> tuple[Rows, Column | None]:
-    found = [_pairs(line) for line in lines]
-    first = next((i for i, (pairs, _) in enumerate(found) if _light(pairs)), None)
-    if first is None:
-        return [], None
-    found = found[first:]  # what stands before is what the serial port held from before
-    rows = [pairs if _light(pairs) else {} for pairs, _ in found]
-    stamps = [stamp for _, stamp in found]
-    if sum(bool(stamp) for stamp in stamps) < 0.9 * len(stamps):
-        return rows, None
+def _monitor(stamps: list[str]) -> Column:
     collected = Stamps()
     collected.add(stamps)
-    return rows, Column(Role("serial monitor", "time", why="the serial monitor's time"), moments=collected.finish())
+    return Column(Role("serial monitor", "time", why="the serial monitor's time"), moments=collected.finish())
 
 
-def _columns(rows: Rows, notes: list[Note]) -> list[Column]:
-    """Columns of what most lines hold; saturated counts and lines that cannot be read are counted."""
-    counted = Counter(name for row in rows for name in row)
-    if lost := sum(not row for row in rows):
-        notes.append(Note("invalid_row", "lines that cannot be read are gaps of one sample", lost))
+def _columns(found: dict[str, NDArray[np.float64]], count: int, notes: list[Note]) -> list[Column]:
+    """Columns with their roles; saturated counts and lines that cannot be read are counted."""
+    unread = np.isnan(np.stack(list(found.values()))).all(axis=0)
+    if unread.any():
+        notes.append(Note("invalid_row", "lines that cannot be read are gaps of one sample", int(unread.sum())))
     out = []
-    for name in [name for name, count in counted.items() if count >= 0.5 * (len(rows) - lost)]:
-        values = np.array([number(row.get(name, "")) for row in rows])
+    for name, values in found.items():
         if name in _TIMES:
             out.append(Column(Role(name, "time", unit=_TIMES[name], why="its name"), values=_unwrapped(values, name)))
             continue

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +61,9 @@ class Track:
     rate: float
     gain: float
     offset: float
-    waves: list[tuple[float, NDArray[np.float64]]] = field(default_factory=list)
+    waves: list[tuple[float, NDArray[Any]]] = field(default_factory=list)
     values: list[tuple[float, float]] = field(default_factory=list)
-    count: int = 0
+    filled: bool = False
 
 
 def sniff(head: bytes, name: str) -> Match | None:
@@ -205,14 +206,20 @@ def _block(cursor: _Cursor, tracks: dict[int, Track], filled: bool) -> int:
     if count * size > cursor.end - cursor.at:
         raise InputError("malformed", "a block promises more samples than it holds")
     stored = np.frombuffer(cursor.content, track.form, count, cursor.at)
+    track.waves.append((moment, stored))
+    track.filled = filled
+    return count
+
+
+def _physical(track: Track, stored: NDArray[Any]) -> NDArray[np.float64]:
+    """A block in the track's unit, NaN where the converter had no value."""
     with np.errstate(all="ignore"):  # a damaged block may hold any bits
-        raw = stored.astype(np.float64)
+        raw: NDArray[np.float64] = stored.astype(np.float64)
         if track.form in _MISSING:
             raw = raw * track.gain + track.offset
-            if filled:
+            if track.filled:
                 raw[stored == _MISSING[track.form]] = np.nan
-    track.waves.append((moment, raw))
-    return count
+    return raw
 
 
 def _one(cursor: _Cursor, track: Track) -> float:
@@ -240,8 +247,8 @@ def _signal(track: Track, begin: float, options: ReadOptions, notes: list[Note])
     limits.check_samples(length, where=track.name)
     samples = np.full(length, np.nan, dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        for place, (_, values) in zip(places, blocks, strict=True):
-            samples[place : place + len(values)] = values
+        for place, (_, stored) in zip(places, blocks, strict=True):
+            samples[place : place + len(stored)] = _physical(track, stored)
     unit = "" if track.unit.casefold() == "wv" else track.unit
     kind = kind_of(track.name.rpartition("/")[2], unit, rate)
     said = options if kind == "other" else replace(options, columns={track.name: kind, **options.columns})
