@@ -7,7 +7,7 @@ import numpy as np
 from pulsewise.judge.result import QuantityResult
 from pulsewise.judge.rows import Columns
 from pulsewise.judge.tracking import moves
-from pulsewise.show.ink import ALERT, BAND, MUTED, canvas, style, svg
+from pulsewise.show.ink import ALERT, BAND, MARGINS, MUTED, canvas, style, svg
 from pulsewise.show.plots import points
 from pulsewise.show.words import figure
 
@@ -21,7 +21,7 @@ def changes(part: QuantityResult, readings: Columns, name: str, mark: str = "") 
         return ""
     moved, said = moves(readings)
     with style():
-        fig, (axis,) = canvas(WIDTH, HEIGHT)
+        fig, (axis,) = canvas(WIDTH, HEIGHT, margins=MARGINS)
         end = 1.05 * max(float(np.abs(moved).max(initial=0)), float(np.abs(said).max(initial=0)), 1.0)
         if found.least:
             axis.axvspan(-found.least, found.least, color=BAND, lw=0, zorder=0)

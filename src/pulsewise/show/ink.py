@@ -66,6 +66,12 @@ _STYLE: Any = {
     "path.simplify": True,
 }
 
+MARGINS = (0.66, 0.5, 0.1, 0.1)
+"""Left, bottom, right and top of a plain plot with both axes labelled, in inches."""
+
+MARK_HEIGHT = 0.26
+"""Inches above a plot with a mark."""
+
 _lock = threading.Lock()
 
 
@@ -111,6 +117,9 @@ def svg(figure: Figure, name: str, alt: str, mark: str = "") -> str:
     """
     if mark:
         figure.suptitle(mark, x=1.0, ha="right", fontsize=8.5, color=ALERT)
+        if figure.get_layout_engine() is None:  # margins are fixed: room for the line above
+            top = 1 - MARK_HEIGHT / float(figure.get_figheight())
+            figure.subplots_adjust(top=min(figure.subplotpars.top, top))
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()

@@ -10,7 +10,22 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from pulsewise.judge.result import Example, Number, QuantityResult, Template, Training
-from pulsewise.show.ink import ALERT, BAND, CONTROL, DENSE, INK, LINE, MODEL, MUTED, PAPER, RASTER, canvas, style, svg
+from pulsewise.show.ink import (
+    ALERT,
+    BAND,
+    CONTROL,
+    DENSE,
+    INK,
+    LINE,
+    MARGINS,
+    MODEL,
+    MUTED,
+    PAPER,
+    RASTER,
+    canvas,
+    style,
+    svg,
+)
 from pulsewise.show.words import figure, percent, percent_interval
 
 Floats = NDArray[np.float64]
@@ -53,7 +68,7 @@ def skill(part: QuantityResult, name: str, mark: str = "") -> str:
 def scatter(part: QuantityResult, reference: Floats, estimate: Floats, name: str, mark: str = "") -> str:
     """Estimate against reference with the line of identity and the fitted line (regression to the mean)."""
     with style():
-        fig, (axis,) = canvas(WIDTH, 4.3)
+        fig, (axis,) = canvas(WIDTH, 4.3, margins=MARGINS)
         low, high = _range(np.concatenate([reference, estimate]))
         axis.plot([low, high], [low, high], color=MUTED, lw=1, ls=(0, (4, 3)), zorder=1)
         points(axis, reference, estimate)
@@ -104,7 +119,7 @@ def bland_altman(part: QuantityResult, reference: Floats, estimate: Floats, name
     """Error against the mean of both, with bias, limits of agreement and their intervals."""
     lines = {"bias": part.agreement.bias, "lower": part.agreement.lower, "upper": part.agreement.upper}
     with style():
-        fig, (axis,) = canvas(WIDTH, 3.6)
+        fig, (axis,) = canvas(WIDTH, 3.6, margins=MARGINS)
         mean, error = (reference + estimate) / 2, estimate - reference
         low, high = _range(mean)
         axis.axhline(0, color=LINE, lw=1, zorder=0)
@@ -145,7 +160,7 @@ def people(part: QuantityResult, name: str, mark: str = "") -> str:
     """A strip with each person's mean absolute error beside that of the best no-skill predictor."""
     ranked = sorted(part.persons, key=lambda p: p.mae)
     with style():
-        fig, (axis,) = canvas(WIDTH, 2.7)
+        fig, (axis,) = canvas(WIDTH, 2.7, margins=MARGINS)
         x = np.arange(1, len(ranked) + 1)
         size = 6 if len(ranked) <= 60 else 4 if len(ranked) <= 200 else 2.5
         beside = np.array([np.nan if p.best_control_mae is None else p.best_control_mae for p in ranked])
@@ -169,7 +184,7 @@ def risk(part: QuantityResult, name: str, mark: str = "") -> str:
     """Risk-coverage: the error over the windows of best quality, as more of them are answered."""
     share, mae = (np.array(v) for v in zip(*part.abstention.curve, strict=True))
     with style():
-        fig, (axis,) = canvas(WIDTH, 2.7)
+        fig, (axis,) = canvas(WIDTH, 2.7, margins=MARGINS)
         axis.plot(100 * share, mae, color=MODEL, lw=2)
         axis.plot(100 * share, mae, "o", color=MODEL, ms=3.5)
         answered = part.abstention.accepted / max(part.abstention.windows, 1)
@@ -229,7 +244,7 @@ def template(shown: Template, name: str, mark: str = "") -> str:
     mean, sd = np.array(shown.mean), np.array(shown.sd)
     seconds = np.linspace(0, shown.seconds, len(mean))
     with style():
-        fig, (axis,) = canvas(WIDTH, 2.5)
+        fig, (axis,) = canvas(WIDTH, 2.5, margins=MARGINS)
         axis.fill_between(seconds, mean - sd, mean + sd, color=BAND, lw=0)
         axis.plot(seconds, mean, color=MODEL, lw=2)
         axis.set_xlim(0, shown.seconds)
