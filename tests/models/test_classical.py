@@ -17,7 +17,7 @@ from pulsewise.core.windows import Windows
 from pulsewise.models import _arrays, classical
 from pulsewise.signals import features
 
-KINDS = ("linear", "ridge", "forest", "svm")
+KINDS = ("linear", "ridge", "forest", "boosting", "svm")
 SMALL = {"trees": 12, "min_leaf": 3, "outputs": 2}
 
 
@@ -43,6 +43,14 @@ def reference(kind: str, x: np.ndarray, y: np.ndarray, c: classical.Config) -> A
         "linear": lambda: sklearn.linear_model.LinearRegression(),
         "ridge": lambda: sklearn.linear_model.Ridge(alpha=c.alpha),
         "forest": lambda: sklearn.ensemble.RandomForestRegressor(c.trees, min_samples_leaf=c.min_leaf, random_state=4),
+        "boosting": lambda: sklearn.ensemble.GradientBoostingRegressor(
+            n_estimators=c.trees,
+            learning_rate=c.rate,
+            max_depth=c.depth,
+            subsample=c.share,
+            min_samples_leaf=c.min_leaf,
+            random_state=4,
+        ),
         "svm": lambda: sklearn.svm.SVR(C=c.c, epsilon=c.epsilon, gamma=1 / x.shape[1]),
     }
     return made[kind]().fit(x, y)
@@ -89,6 +97,31 @@ def test_a_feature_that_is_missing_takes_its_training_median(
     monkeypatch.setattr(features, "matrix", lambda _w: (never, names))
     model.fit(windows, targets[:, :1], seed=0)
     assert np.isfinite(model.predict(windows)).all()
+
+
+def test_demographics_are_columns_and_what_some_lack_is_marked(
+    windows: Windows, targets: np.ndarray, monkeypatch
+) -> None:
+    found, names = features.matrix(windows)
+    holed = found.copy()
+    holed[::4, 3] = np.nan
+    monkeypatch.setattr(features, "matrix", lambda w: (holed[: len(w)], names))
+    known = Windows(windows.samples, 50.0, ("ppg",), {"age": np.linspace(20, 80, 60), "sex": np.full(60, "male")})
+    config = classical.Config(demographics=("age", "sex"), indicators=True)
+    model = classical.build(config)
+    model.fit(known, targets[:, :1], seed=0)
+    x = model.features(known)
+    there = np.isfinite(holed)
+    marked = np.flatnonzero(there.any(axis=0) & ~there.all(axis=0))
+    assert x.shape == (60, len(names) + 2 + len(marked)) and np.isfinite(x).all()
+    assert np.corrcoef(x[:, len(names)], known.columns["age"])[0, 1] == pytest.approx(1)
+    place = len(names) + 2 + int(np.flatnonzero(marked == 3)[0])
+    assert x[:, place].tolist() == (~there[:, 3]).astype(float).tolist()
+    back = classical.build(config)
+    back.restore(model.state())
+    assert np.array_equal(back.predict(known), model.predict(known))
+    with pytest.raises(ArtifactError, match="artifact_invalid"):
+        classical.build(config).restore(changed(model.state(), "marked", np.zeros(2, np.int64)))
 
 
 def test_too_few_labels(windows: Windows) -> None:

@@ -1,4 +1,4 @@
-"""Linear models, Gaussian support vectors and forests as plain arrays: taken from scikit-learn, applied by NumPy."""
+"""Linear models, Gaussian support vectors and trees as plain arrays: taken from scikit-learn, applied by NumPy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ridge": ("weights", "offset"),
     "svm": ("vectors", "weights", "offset", "gamma"),
     "forest": ("left", "right", "feature", "threshold", "value", "roots"),
+    "boosting": ("left", "right", "feature", "threshold", "value", "roots", "offset", "rate"),
 }
 """The arrays of each kind of model."""
 CHUNK = 1024
@@ -55,6 +56,11 @@ def forest(x: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
     return np.asarray(total / len(part["roots"]))
 
 
+def boosting(x: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
+    """Offset plus rate times the sum over trees, for x of shape (N, F): (N,)."""
+    return np.asarray(part["offset"][0] + part["rate"][0] * len(part["roots"]) * forest(x, part))
+
+
 def from_forest(trees: Sequence[Any]) -> dict[str, NDArray[Any]]:
     """scikit-learn's trees in one set of arrays; `left` and `right` count nodes of the whole forest, -1 for leaves."""
     roots = np.cumsum([0] + [tree.node_count for tree in trees[:-1]]).astype(np.int64)
@@ -75,7 +81,7 @@ def check(kind: str, part: Part, features: int) -> None:
     Nodes lead to later nodes only, so that every path through a tree ends.
     """
     shapes = {name: array.shape for name, array in part.items()}
-    if kind == "forest":
+    if kind in ("forest", "boosting"):
         nodes = part["left"].size
         later = np.arange(nodes)
         ends = part["left"] < 0
@@ -84,6 +90,7 @@ def check(kind: str, part: Part, features: int) -> None:
         good = good and part["roots"].ndim == 1 and part["roots"].size > 0
         good = good and _inside(part["roots"], 0, nodes) and _inside(part["feature"], 0, features)
         good = good and np.array_equal(ends, part["right"] < 0)
+        good = good and (kind == "forest" or shapes["offset"] == shapes["rate"] == (1,))
         good = good and all(bool(((part[s] > later) & (part[s] < nodes))[~ends].all()) for s in ("left", "right"))
     elif kind == "svm":
         vectors = shapes["weights"][:1]
