@@ -43,8 +43,9 @@ def of_intervals(seconds: Array) -> Array:
     d = seconds[np.isfinite(seconds)]
     if len(d) < LEAST:
         return np.full(len(NAMES), np.nan)
-    mean, median = float(d.mean()), float(np.median(d))
-    change, ordered = np.abs(np.diff(d)) / mean, np.sort(d)
+    mean, ordered = float(np.add.reduce(d)) / len(d), np.sort(d)
+    median, steps_between = _quantile(ordered, 0.5), d[1:] - d[:-1]
+    change = np.abs(steps_between) / mean
     steps = np.sort(change)
     off = np.abs(d / median - 1)
     apart = np.abs(d[:, None] - d)
@@ -52,16 +53,16 @@ def of_intervals(seconds: Array) -> Array:
     values = (
         60 / median,
         60 / ordered[-1],
-        d.std() / mean,
-        np.sqrt(np.mean(change**2)),
-        change.mean(),
+        np.sqrt((d - mean) @ (d - mean) / len(d)) / mean,
+        np.sqrt(change @ change / len(change)),
+        np.add.reduce(change) / len(change),
         *(_quantile(steps, share) for share in (0.5, 0.25, 0.75)),
-        np.median(off),
+        _quantile(np.sort(off), 0.5),
         (_quantile(ordered, 0.75) - _quantile(ordered, 0.25)) / median,
         *ordered[:2] / median,
         *ordered[:-3:-1] / median,
-        *((off < reach).mean() for reach in (0.05, 0.1, 0.15)),
-        *((change < reach).mean() for reach in (0.03, 0.06, 0.12)),
+        *(_part(off < reach) for reach in (0.05, 0.1, 0.15)),
+        *(_part(change < reach) for reach in (0.03, 0.06, 0.12)),
         *(_share(apart, reach * mean) for reach in (0.03, 0.06, 0.12)),
         *_pairs(apart / mean),
         _entropy(d / median),
@@ -69,16 +70,16 @@ def of_intervals(seconds: Array) -> Array:
         *(_core(ordered, max(round(share * len(d)), 3)) for share in (0.6, 0.8)),
         _turning(d),
         _lag(d),
-        _lag(np.diff(d)),
+        _lag(steps_between),
         _every(d, 2) / mean,
         _every(d, 3) / mean,
         *_ectopic(d / mode),
         mode_share,
         mode / mean,
         _run(d) / len(d),
-        (np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode).mean(),
-        np.abs(d / mode - np.maximum(np.rint(d / mode), 1)).mean(),
-        np.median(d[: len(d) // 2]) / np.median(d[len(d) // 2 :]),
+        _part(np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode),
+        np.add.reduce(np.abs(d / mode - np.maximum(np.rint(d / mode), 1))) / len(d),
+        _quantile(np.sort(d[: len(d) // 2]), 0.5) / _quantile(np.sort(d[len(d) // 2 :]), 0.5),
         *(_quantile(ordered, share) / median for share in (0.2, 0.8)),
         _alternation(d),
     )
@@ -92,6 +93,11 @@ def _quantile(ordered: Array, share: float) -> float:
     return float(ordered[low] + (place - low) * (ordered[low + 1] - ordered[low]))
 
 
+def _part(of: NDArray[np.bool_]) -> float:
+    """Share that is true."""
+    return int(np.count_nonzero(of)) / len(of)
+
+
 def _share(apart: Array, reach: float) -> float:
     """Share of pairs that are less than `reach` apart, from all differences (N, N)."""
     return float((np.count_nonzero(apart < reach) - len(apart)) / (len(apart) * (len(apart) - 1)))
@@ -101,7 +107,8 @@ def _mode(d: Array, apart: Array) -> tuple[float, float]:
     """The interval that most others are within 6 % of (the mean of those), and the share that are."""
     near = apart < 0.06 * d
     best = int(near.sum(axis=0).argmax())
-    return float(d[near[:, best]].mean()), float(near[:, best].mean())
+    inside = near[:, best]
+    return float(np.add.reduce(d[inside])) / int(np.count_nonzero(inside)), _part(inside)
 
 
 def _pairs(apart: Array) -> tuple[float, float]:
@@ -127,18 +134,18 @@ def _core(ordered: Array, count: int) -> float:
 
 def _turning(d: Array) -> float:
     """Share of inner intervals that are longer, or shorter, than both neighbours."""
-    return float(((d[1:-1] - d[:-2]) * (d[1:-1] - d[2:]) > 0).mean())
+    return _part((d[1:-1] - d[:-2]) * (d[1:-1] - d[2:]) > 0)
 
 
 def _lag(d: Array) -> float:
     """Correlation of each value with the next."""
-    e = d - d.mean()
+    e = d - np.add.reduce(d) / len(d)
     power = float(e @ e)
     return float(e[1:] @ e[:-1] / power) if power > 1e-12 else 0.0
 
 
 def _every(d: Array, step: int) -> float:
-    return float(np.median(np.abs(d[step:] - d[:-step])))
+    return _quantile(np.sort(np.abs(d[step:] - d[:-step])), 0.5)
 
 
 def _ectopic(d: Array) -> tuple[float, float, float, float]:
@@ -146,21 +153,21 @@ def _ectopic(d: Array) -> tuple[float, float, float, float]:
     early, late = d < 0.88, d > 1.12
     first = np.flatnonzero(early[:-1])
     if not len(first):
-        return float(early.mean()), float(late.mean()), 0.0, 0.0
+        return _part(early), _part(late), 0.0, 0.0
     both = np.abs(d[first] + d[first + 1] - 2)
-    return float(early.mean()), float(late.mean()), float(late[first + 1].mean()), float(np.minimum(both, 1).mean())
+    return _part(early), _part(late), _part(late[first + 1]), float(np.add.reduce(np.minimum(both, 1))) / len(both)
 
 
 def _run(d: Array) -> int:
     """The longest run of intervals of which each is within 8 % of the one before."""
     steady = np.concatenate(([False], np.abs(np.diff(d)) < 0.08 * d[:-1], [False]))
     edges = np.flatnonzero(~steady)
-    return int(np.diff(edges).max())
+    return int((edges[1:] - edges[:-1]).max())
 
 
 def _alternation(d: Array) -> float:
     """How much of the variance is a long and a short interval in turn."""
-    e = d - d.mean()
+    e = d - np.add.reduce(d) / len(d)
     sign = np.where(np.arange(len(d)) % 2, -1.0, 1.0)
     power = float(e @ e)
     return float((e @ sign) ** 2 / len(d) / power) if power > 1e-12 else 0.0
