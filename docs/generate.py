@@ -174,13 +174,13 @@ def result() -> str:
     """The schema of result.json, from the dataclasses it is written from."""
     from pulsewise.judge import result as module
 
-    classes = [c for c in vars(module).values() if dataclasses.is_dataclass(c) and c.__module__ == module.__name__]
+    classes = reachable(module.Result)
     parts = [
         f"# result.json\n\nSchema version {module.SCHEMA_VERSION}. Keys are sorted; floats have {module.DIGITS} "
         "significant digits; there is no NaN: a figure that is missing is null and gives a reason. "
         "The file holds one `Result`.\n"
     ]
-    for cls in sorted(classes, key=lambda c: (c.__name__ != "Result", c.__name__)):
+    for cls in classes:
         hints = typing.get_type_hints(cls)
         rows = [(f"`{f.name}`", f"`{_hint(hints[f.name])}`") for f in dataclasses.fields(cls)]
         parts.append(f"\n## {cls.__name__}\n\n```text\n{inspect.getdoc(cls)}\n```\n\n" + table(("key", "type"), rows))
@@ -190,9 +190,22 @@ def result() -> str:
     return "".join(parts)
 
 
+def reachable(cls: type) -> list[type]:
+    """A dataclass, then by name every dataclass that its fields can hold."""
+    found: dict[str, type] = {}
+    waiting: list[Any] = [cls]
+    while waiting:
+        one = waiting.pop()
+        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__name__ not in found:
+            found[one.__name__] = one
+            waiting += typing.get_type_hints(one).values()
+        waiting += typing.get_args(one)
+    return sorted(found.values(), key=lambda c: (c is not cls, c.__name__))
+
+
 def _hint(hint: Any) -> str:
     text = hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint)
-    return text.replace("pulsewise.judge.result.", "").replace("typing.", "")
+    return re.sub(r"pulsewise\.[a-z_.]+\.|typing\.", "", text)
 
 
 def write(folder: Path) -> None:

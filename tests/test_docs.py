@@ -66,6 +66,16 @@ def test_everything_listed_is_in_the_reference(room: str, generated: dict[str, s
     assert not [e["name"] for e in entries(kind) if not re.search(rf"(## |`){e['name']}\b", generated[room])]
 
 
+def test_every_part_of_a_result_is_in_the_reference(generate: ModuleType, generated: dict[str, str]) -> None:
+    from pulsewise.judge.result import Result
+
+    classes = generate.reachable(Result)
+    assert {"Result", "Number", "Standards", "Paired", "Detection", "Tracking"} <= {cls.__name__ for cls in classes}
+    for cls in classes:
+        section = generated["result"].partition(f"\n## {cls.__name__}\n")[2].partition("\n## ")[0]
+        assert not [name for name in cls.__dataclass_fields__ if f"| `{name}` |" not in section], cls
+
+
 def test_every_key_of_a_recipe_says_what_it_means(generate: ModuleType) -> None:
     from pulsewise.data import align, split, window
     from pulsewise.signals import condition

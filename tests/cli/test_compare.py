@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import doctest
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +57,20 @@ def test_it_needs_no_torch(tmp_path: Path) -> None:
     script = f"import sys; from pulsewise.cli.main import status; status({call!r}); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("False")
+
+
+def test_the_tutorial_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every block of the page in order: Python as a doctest, commands as they stand."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "compare-a-device.md"
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for language, body in re.findall(
+        r"^```(\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        if language == "python":
+            test = doctest.DocTestParser().get_doctest(body, names, page.name, None, None)
+            assert not doctest.DocTestRunner().run(test, clear_globs=False).failed
+            names.update(test.globs)
+        for line in body.splitlines() if language == "bash" else ():
+            assert cli.status([*shlex.split(line)[1:], "-q"]) == 0, line
+    assert (tmp_path / "both" / "report.html").is_file() and (tmp_path / "pairs.csv").is_file()

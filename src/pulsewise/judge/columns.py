@@ -153,7 +153,8 @@ def _with_quantity(role: str, known: Sequence[str], quantity: str) -> list[str]:
     """The names of a role, first with the quantity in front or behind: `sbp ref`, `ref sbp`."""
     if role not in ("reference", "estimate", "calibration", "probability"):
         return list(known)
-    both = [form for q in SHORT.get(quantity, ()) for k in known for form in (f"{q} {k}", f"{k} {q}")]
+    more = ("device", "wearable", "cuffless", "algorithm") if role == "estimate" else ()
+    both = [form for q in SHORT.get(quantity, ()) for k in (*known, *more) for form in (f"{q} {k}", f"{k} {q}")]
     alone = list(SHORT.get(quantity, ())) if role == "reference" else []
     return [*both, *known, *alone]
 
