@@ -52,6 +52,11 @@ def test_its_parts_are_those_of_its_room(room: str, name: str) -> None:
         assert {"channels", "length", "outputs"} <= {field.name for field in dataclasses.fields(module.Config)}
 
 
+@pytest.mark.parametrize("room", registry.ROOMS)
+def test_names_are_those_of_the_list(room: str) -> None:
+    assert registry.names(room) == tuple(registry.plugins(room))
+
+
 def test_listing_imports_no_plugin() -> None:
     code = (
         "import sys; from pulsewise.core import registry\n"

@@ -68,6 +68,12 @@ def plugins(room: str) -> dict[str, Plugin]:
     return dict(sorted(found.items()))
 
 
+def names(room: str) -> tuple[str, ...]:
+    """Names of the plug-ins of a room, sorted, as `plugins` has them: at once, because no file is parsed."""
+    found = {path.stem for path in _folder(room).glob("[a-z]*.py")}
+    return tuple(sorted(found | {point.name for point in entry_points(group=f"pulsewise.{room}")}))
+
+
 def _folder(room: str) -> Path:
     return Path(__file__).parent.parent / room
 

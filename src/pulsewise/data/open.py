@@ -66,7 +66,7 @@ def detect(path: str | Path, format: str | None = None) -> Detection:
     """
     path = checked_path(path)
     if format is not None:
-        if format not in registry.plugins("formats"):
+        if format not in registry.names("formats"):
             registry.load("formats", format)
         return Detection(format, 1.0, "as the user says")
     head, name = _head(path)
@@ -89,7 +89,7 @@ def detect(path: str | Path, format: str | None = None) -> Detection:
 def formats() -> tuple[dict[str, ModuleType], list[str]]:
     """Every format that can be loaded here, once per process, and the names of those that cannot."""
     found, missing = {}, []
-    for name in registry.plugins("formats"):
+    for name in registry.names("formats"):
         try:
             found[name] = registry.load("formats", name)
         except SetupError:
