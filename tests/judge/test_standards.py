@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pulsewise.clinical.criterion import Criterion
 from pulsewise.core.plugin import Target, Task
@@ -106,3 +109,24 @@ def test_tolerances_are_counted_with_their_limits(make_rows):
     rows = make_rows(people=8, gain=1.0, noise=0.0, bias=5.1, quantity="sbp", windows=1)
     shares = {g.name: g for g in judged(rows, "sbp").grids}["tolerance"].shares
     assert [n.value for n in shares.values()] == [0.0, 1.0, 1.0]
+
+
+ODD = st.one_of(st.sampled_from([0.0, -5.0, 1e-9, 1e9, 70.0, 180.0, float("nan")]), st.floats(20, 400))
+QUANTITIES = {"glucose": "mg/dL", "sbp": "mmHg", "dbp": "mmHg", "map": "mmHg", "heart_rate": "bpm", "spo2": "%"}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(list(QUANTITIES)),
+    st.lists(st.tuples(ODD, ODD, st.sampled_from(["a", "b", "c", ""]), ODD, ODD), max_size=12),
+)
+def test_whatever_the_pairs_are_the_result_holds_no_nan(quantity, pairs):
+    """RELIABILITY.md row 24: a reason instead of a number."""
+    names = ("reference", "estimate", "person", "calibration", "time")
+    kinds = (pa.float64(), pa.float64(), pa.string(), pa.float64(), pa.float64())
+    columns = zip(*pairs, strict=True) if pairs else [[]] * 5
+    rows = pa.table({n: pa.array(list(c), k) for n, c, k in zip(names, columns, kinds, strict=True)})
+    task = Task(quantity, (Target(quantity, QUANTITIES[quantity], 0, 1e9),))
+    result = judge_rows(rows, task, Settings(resamples=20))
+    assert "NaN" not in result.to_json()
+    assert from_json(result.to_json()).to_json() == result.to_json()

@@ -59,8 +59,10 @@ def iso_15197(reference: ArrayLike, estimate: ArrayLike, people: ArrayLike | Non
     r, t = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     text = ">= 95 % within 15 mg/dL (reference < 100) or 15 %"
     found = [_share(within(r, t, 15, 15, 100), 0.95, ISO, text)]
-    zones = parkes(r, t, 1) if len(r) else np.array([], dtype=str)
-    found.append(_share(np.isin(zones, ["A", "B"]), 0.99, ISO, ">= 99 % in zones A and B of the consensus grid"))
+    mild = np.zeros(len(r), dtype=bool)  # what is below zero lies in no zone
+    usable = (r >= 0) & (t >= 0)
+    mild[usable] = np.isin(parkes(r[usable], t[usable], 1), ["A", "B"])
+    found.append(_share(mild, 0.99, ISO, ">= 99 % in zones A and B of the consensus grid"))
     for above, upto, share in SAMPLE_BINS:
         have = float(np.mean((r > above) & (r <= upto))) if len(r) else None
         name = f"> {above:g}" if np.isinf(upto) else f"<= {upto:g}" if np.isinf(above) else f"> {above:g} to {upto:g}"
