@@ -52,6 +52,21 @@ def test_what_is_missing_is_said_beside_what_was_detected(tmp_path: Path, capsys
     assert status(["info", str(tmp_path / "nothing.csv")]) == 3
 
 
+def test_many_references_are_summed_up_as_text_and_whole_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"28.03.2026;{i // 12:02d}:{5 * (i % 12):02d};{100 + i};;;;" for i in range(100)]
+    path = tmp_path / "month.csv"
+    path.write_text("\n".join(["DAY;TIME;UDT_CGMS;BG_LEVEL;CH_GR;BOLUS;REMARK", *rows]))
+    assert status(["info", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) < 20
+    assert "glucose\tcgm\tmg/dL\tmg/dL\t100\t100\t149.5\t199\t0" in text
+    assert status(["info", str(path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert "199.0" in json.dumps(said) and json.dumps(said).count('"glucose"') == 100
+
+
 def test_a_folder(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (recording.parent / "again.csv").write_text(recording.read_text())
     assert status(["info", str(recording.parent), "--json"]) == 0

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pulsewise.core.windows import Windows
 
 PANEL = "Start"
+REFERENCES_SHOWN = 20
+"""With more of them, a table says how many there are and where they lie."""
 
 
 def describe(path: str | Path, options: ReadOptions | None = None, *, format: str | None = None) -> dict[str, Any]:
@@ -178,11 +180,31 @@ def _show_file(found: Mapping[str, Any]) -> None:
         more = ("longest_gap_s", "drift_ppm", "rate_stated_hz", "wavelength_nm")
         columns += [name for name in more if any(signal[name] for signal in recording["signals"])]
         _output.table(recording["signals"], columns)
-        if recording["references"]:
+        if len(recording["references"]) > REFERENCES_SHOWN:
+            heads = ("kind", "method", "unit", "source_unit", "count", "low", "median", "high", "censored")
+            _output.table(_summary(recording["references"]), heads)
+        elif recording["references"]:
             _output.table(recording["references"], ("kind", "value", "unit", "time", "flag", "source_unit", "method"))
         for note in recording["notes"]:
             times = f" ({note['count']} times)" if note["count"] != 1 else ""
             print(f"note: {note['message']}{times} [{note['code']}]")
+
+
+def _summary(references: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row by quantity, method and unit; `--json` holds every value."""
+    from statistics import median
+
+    rows: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for one in references:
+        rows.setdefault((one["kind"], one["method"], one["unit"], one["source_unit"]), []).append(one)
+    out = []
+    for (kind, method, unit, source), several in rows.items():
+        row = {"kind": kind, "method": method, "unit": unit, "source_unit": source, "count": len(several)}
+        numbers = [one["value"] for one in several if isinstance(one["value"], int | float)]
+        if numbers:
+            row |= {"low": min(numbers), "median": median(numbers), "high": max(numbers)}
+        out.append({**row, "censored": sum(one["flag"].startswith("censored") for one in several)})
+    return out
 
 
 def _show_nested(found: Mapping[str, Any]) -> None:
