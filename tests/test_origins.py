@@ -1,5 +1,7 @@
 """Statements of the published systems this work starts from, each checked on ours."""
 
+from pathlib import Path
+
 import pytest
 
 # -- glucose: ResNet34-1D --------------------------------------------------------------------------------------
@@ -85,3 +87,34 @@ def test_the_transformer_is_of_the_encoders_size_and_the_tiny_network_is_tiny() 
     assert parameters(transformer.build(transformer.Config())) == pytest.approx(2_167_632, rel=0.03)
     largest = tiny.build(tiny.Config(channels=6, outputs=4))
     assert parameters(tiny.build(tiny.Config())) < parameters(largest) <= 10_000
+
+
+# -- each origin's recipe, from recordings to report, small ------------------------------------------------------
+
+SIMULATED = ["dataset.name=simulated", "dataset.people=9", "dataset.sessions=1", "dataset.windows=2"]
+SMALL_RUNS = {
+    "hypoglycemia-cnn-lstm": ["dataset.people=6", "dataset.sessions=10", "dataset.windows=1", "model.reading=fusion"],
+    "pressure-lstm": [*SIMULATED, "label.how=nearest", "model.hidden=16"],
+    "pressure-rocket": [*SIMULATED, "label.how=nearest", "model.kernels=20"],
+}
+
+
+@pytest.mark.parametrize("name", SMALL_RUNS)
+def test_the_recipe_runs_to_its_report(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from pulsewise.cli.run import run_recipe
+    from pulsewise.learn.bundle import Bundle
+
+    recipe = Path(__file__).resolve().parent.parent / "recipes" / f"{name}.toml"
+    less = ["split.folds=2", "train.epochs=1", "evaluate.resamples=50"]
+    run = run_recipe(recipe, out=tmp_path / "run", settings=[*SMALL_RUNS[name], *less])
+    assert (run.folder / "report.html").is_file()
+    result, bundle = run.result(), Bundle.load(run.folder / "bundle")
+    if name.startswith("hypoglycemia"):
+        (part,) = result.quantities
+        assert {"auroc", "auprc", "prevalence", "f1"} <= set(part.scores[0].numbers) and part.detection is not None
+        assert bundle.facts.answer == "probability" and 0 < bundle.threshold() < 1
+    else:
+        assert [part.quantity for part in result.quantities] == ["sbp", "dbp"]
+        assert all(part.scores[0].numbers["mae"].value > 0 for part in result.quantities)
+    assert {"median", "time_of_day"} <= {control.name for control in result.quantities[0].controls}
