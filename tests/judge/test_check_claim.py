@@ -56,3 +56,21 @@ def test_impossible_figures_are_refused() -> None:
         check_claim("mood", r=0.5)
     with pytest.raises(UsageError, match="not all zero"):
         check_confusion(Confusion(0, 0, 0, 0))
+
+
+def test_a_constant_on_glucose_alone() -> None:
+    """CLINICAL_METRICS section 0: N(105, 16.8) gives MAE 13.4, RMSE 16.8, MARD 13.5 %, Clarke A 79.1 %, A+B 98.1 %."""
+    found = check_claim("glucose", mean=105, sd=16.8)
+    reached = {line.name: line.without_skill for line in found.lines}
+    assert reached == pytest.approx(
+        {"RMSE": 16.8, "MAE": 13.4, "MARD": 13.5, "Clarke A": 79.1, "Clarke A+B": 98.1}, abs=0.12
+    )
+    assert all(line.claimed is None for line in found.lines) and "one number" in found.verdict
+    assert [line.name for line in check_claim("glucose", mean=105, sd=16.8, zone_a=80).lines] == ["Clarke A"]
+    assert [line.name for line in check_claim("sbp", sd=13.64).lines] == ["RMSE", "MAE"]
+
+
+def test_the_precision_of_no_of_the_original_table() -> None:
+    """The text says more than 98 %; the table gives 97.8 %, and always saying no 94.6 %."""
+    line = next(x for x in check_confusion(Confusion(4273, 44, 96, 150)).lines if x.name == "precision of no")
+    assert (line.claimed, line.without_skill) == (pytest.approx(0.978, abs=5e-4), pytest.approx(0.946, abs=5e-4))

@@ -23,6 +23,7 @@ def check_claim(
     sd: Annotated[float | None, typer.Option("--sd", help="SD of the reference values.")] = None,
     mean: Annotated[float | None, typer.Option("--mean", help="Mean of the reference values.")] = None,
     zone_ab: Annotated[float | None, typer.Option("--zone-ab", help="Percent in zones A and B of Clarke.")] = None,
+    zone_a: Annotated[float | None, typer.Option("--zone-a", help="Percent in zone A of Clarke.")] = None,
     confusion: Annotated[str, typer.Option("--confusion", help="A 2 x 2 table: TN,FP,FN,TP.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON with a schema_version.")] = False,
 ) -> None:
@@ -37,7 +38,8 @@ def check_claim(
     if confusion:
         found = judge.check_confusion(_table(confusion), quantity or "hypoglycemia")
     elif quantity:
-        found = judge.check_claim(quantity, r=r, rmse=rmse, mae=mae, mard=mard, sd=sd, mean=mean, zone_ab=zone_ab)
+        figures = {"r": r, "rmse": rmse, "mae": mae, "mard": mard, "sd": sd, "mean": mean}
+        found = judge.check_claim(quantity, **figures, zone_ab=zone_ab, zone_a=zone_a)
     else:
         raise UsageError("usage", "nothing to check", fix="give --quantity with figures, or --confusion TN,FP,FN,TP")
     if json:

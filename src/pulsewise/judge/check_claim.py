@@ -72,6 +72,7 @@ def check_claim(
     sd: float | None = None,
     mean: float | None = None,
     zone_ab: float | None = None,
+    zone_a: float | None = None,
 ) -> ClaimCheck:
     """Judge the figures published for an estimate of `quantity`.
 
@@ -87,8 +88,10 @@ def check_claim(
         Mean absolute relative difference in percent.
     sd, mean : float, optional
         Of the reference values, in the quantity's unit. Without `sd` little can be said.
-    zone_ab : float, optional
-        Percent in zones A and B of Clarke's grid (glucose).
+    zone_ab, zone_a : float, optional
+        Percent in zones A and B, and in A alone, of Clarke's grid (glucose).
+
+    Without any figure to judge, `sd` (and `mean`) alone say what always saying one number reaches.
 
     Raises `usage` where a figure is impossible by itself.
 
@@ -98,13 +101,15 @@ def check_claim(
     _refuse(quantity, r, rmse, mae, sd)
     unit = UNITS[quantity]
     lines = [Line("r", r, 0.0, "", "a constant has no correlation")] if r is not None else []
-    if rmse is not None:
+    bare = sd is not None and all(figure is None for figure in (r, rmse, mae, mard, zone_ab, zone_a))
+    if rmse is not None or bare:
         lines.append(Line("RMSE", rmse, sd, unit, "the SD of the reference: always saying its mean"))
-    if mae is not None:
+    if mae is not None or bare:
         constant = sd * float(np.sqrt(2 / np.pi)) if sd else None
         lines.append(Line("MAE", mae, constant, unit, "always saying the median, if the reference is normal"))
-    if mard is not None or zone_ab is not None:
-        lines += _glucose_lines(mean, sd, mard, zone_ab)
+    claims = {"MARD": mard, "Clarke A": zone_a, "Clarke A+B": zone_ab}
+    if any(claim is not None for claim in claims.values()) or (bare and quantity == "glucose" and mean):
+        lines += [line for line in _glucose_lines(mean, sd, claims) if line.claimed is not None or bare]
     return ClaimCheck(quantity, _verdict(lines, unit), tuple(lines), tuple(_findings(r, rmse, mae, sd, unit)))
 
 
@@ -120,19 +125,21 @@ def _refuse(quantity: str, r: float | None, rmse: float | None, mae: float | Non
             raise UsageError("usage", f"an error is not negative, {value:g} came", where=name)
 
 
-def _glucose_lines(mean: float | None, sd: float | None, mard: float | None, zone_ab: float | None) -> list[Line]:
+def _glucose_lines(mean: float | None, sd: float | None, claims: dict[str, float | None]) -> list[Line]:
     how = "always saying the mean, if the reference is normal"
-    without: tuple[float | None, float | None] = (None, None)
+    without: dict[str, float] = {}
     if mean and sd:
         reference = norm.ppf((np.arange(20_000) + 0.5) / 20_000, mean, sd).clip(20)
         zones = shares(clarke(reference, np.full_like(reference, mean)))
-        without = float(np.mean(np.abs(mean - reference) / reference) * 100), (zones["A"] + zones["B"]) * 100
-    found = [Line("MARD", mard, without[0], "%", how)] if mard is not None else []
-    return found + ([Line("Clarke A+B", zone_ab, without[1], "%", how)] if zone_ab is not None else [])
+        without["MARD"] = float(np.mean(np.abs(mean - reference) / reference) * 100)
+        without |= {"Clarke A": zones["A"] * 100, "Clarke A+B": (zones["A"] + zones["B"]) * 100}
+    return [Line(name, claimed, without.get(name), "%", how) for name, claimed in claims.items()]
 
 
 def _verdict(lines: list[Line], unit: str) -> str:
     errors = [x for x in lines if x.name in ("RMSE", "MAE", "MARD") and x.claimed is not None and x.without_skill]
+    if lines and all(x.claimed is None for x in lines):
+        return "This is what always saying one number reaches; a claim has to be better."
     if not errors:
         return "Nothing can be said: give the SD of the reference values (--sd), and for glucose their mean (--mean)."
     line = errors[0]
@@ -172,6 +179,10 @@ def _findings(r: float | None, rmse: float | None, mae: float | None, sd: float 
     return found
 
 
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
 def check_confusion(table: Confusion, quantity: str = "hypoglycemia") -> ClaimCheck:
     """Judge a published 2 x 2 table: beside the majority class, with intervals as if all rows were independent.
 
@@ -187,6 +198,7 @@ def check_confusion(table: Confusion, quantity: str = "hypoglycemia") -> ClaimCh
         Line("balanced accuracy", table.balanced_accuracy, 0.5, "", majority),
         Line("F1", table.f1, 2 * p / (1 + p), "", "saying yes always"),
         Line("precision", table.precision, p, "", "saying yes at random: the prevalence"),
+        Line("precision of no", _share(table.tn, table.tn + table.fn), 1 - p, "", "saying no always"),
         Line("sensitivity", table.sensitivity, None, "", "any value, at the price of precision"),
         Line("specificity", table.specificity, None, "", "any value, at the price of sensitivity"),
         Line("MCC", table.mcc, 0.0, "", "any constant or random answer"),
