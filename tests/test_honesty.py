@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
 from pulsewise.clinical import agreement, controls
 from pulsewise.clinical.detection import auroc
 from pulsewise.clinical.resample import bootstrap
+from pulsewise.core.plugin import Target, Task
+from pulsewise.judge.evaluate import judge_rows
+from pulsewise.judge.result import Result
+from pulsewise.judge.score import Settings
+from pulsewise.judge.tally import Tally
 from pulsewise.simulate import Cohort, cohort
 
 Floats = NDArray[np.float64]
@@ -187,3 +193,130 @@ def test_on_null_people_the_correlation_within_people_covers_zero() -> None:
         found = bootstrap(who, products, lambda s: s[..., 0] / np.sqrt(s[..., 1] * s[..., 2]), resamples=500)
         covered += found.low <= 0 <= found.high
     assert covered / 200 >= 0.9
+
+
+# -- the four presets through the judge -----------------------------------------------------------------------
+
+LATENT = ("m", "contact", "transit_ms", "temperature", *(f"identity_{k}" for k in range(6)))
+
+
+def latent(made: Cohort, names: tuple[str, ...] = LATENT) -> Floats:
+    """What a perfect reader of waveforms would see: every latent of the beat's shape, scaled."""
+    x = np.stack([column(made, n).astype(float) for n in names], axis=1)
+    return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-12)
+
+
+def judged(made: Cohort, estimate: Floats, train: NDArray[np.bool_], stamps: tuple[str, ...] = ()) -> Result:
+    """The test rows through the judge, beside the training median; `part` is a condition."""
+    test = ~train
+    y = column(made, "sbp_cuff").astype(float)
+    rows = pa.table(
+        {
+            "person": column(made, "person")[test],
+            "record": column(made, "record")[test],
+            "reading": np.arange(int(test.sum())).astype(str),
+            "reference": y[test],
+            "estimate": estimate[test],
+            "condition_part": column(made, "part")[test],
+            "control_median": np.full(int(test.sum()), np.median(y[train])),
+        }
+    )
+    task = Task("pressure", (Target("sbp", "mmHg", 40, 300),))
+    return judge_rows(rows, task, Settings(resamples=200), stamps=["synthetic", *stamps])
+
+
+def looks_good(draws: range) -> list[bool]:
+    """For each draw of null people: whether a random split shows skill, and a split by person none."""
+    found = []
+    for seed in draws:
+        made = cohort("null", people=40, sessions=3, waveforms=False, seed=seed)
+        x, y = latent(made), column(made, "sbp_cuff").astype(float)
+        claimed = []
+        for train in (at_random(len(y), 3) != 0, by_person(made, 3) != 0):
+            estimate = np.full(len(y), np.nan)
+            estimate[~train] = nearest(x[train], y[train], x[~train])
+            median = np.full(int((~train).sum()), np.median(y[train]))
+            who = column(made, "person")[~train]
+            claimed.append(controls.skill(y[~train], estimate[~train], median, who, resamples=300).low > 0)
+        found.append(claimed == [True, False])
+    return found
+
+
+def test_on_null_people_a_random_split_looks_good_in_nearly_every_draw() -> None:
+    assert sum(looks_good(range(20))) >= 18
+
+
+@pytest.mark.soak
+def test_on_null_people_a_random_split_looks_good_in_nearly_all_of_two_hundred_draws() -> None:
+    assert np.mean(looks_good(range(200))) >= 0.93
+
+
+def test_a_leaking_verdict_is_never_a_claim() -> None:
+    made = cohort("null", people=40, sessions=4, waveforms=False, seed=3)
+    x, y = latent(made), column(made, "sbp_cuff").astype(float)
+    train = at_random(len(y), 3) != 0
+    estimate = np.full(len(y), np.nan)
+    estimate[~train] = nearest(x[train], y[train], x[~train])
+    verdict = judged(made, estimate, train, ("leaky-random",)).verdict
+    assert (verdict.code, verdict.claim) == ("leaky", False)
+
+
+def tracked(draws: range) -> list[bool]:
+    """For each draw: whether the interval of the correlation within people holds what the preset implies."""
+    held = []
+    for seed in draws:
+        made = cohort("track_strong", people=30, sessions=3, waveforms=False, seed=seed)
+        who = np.unique(column(made, "person"), return_inverse=True)[1]
+        centred = [
+            x - (np.bincount(who, x) / np.bincount(who))[who]
+            for x in (column(made, n).astype(float) for n in ("m", "sbp_cuff"))
+        ]
+        products = np.stack([centred[0] * centred[1], centred[0] ** 2, centred[1] ** 2], axis=1)
+        found = bootstrap(who, products, lambda s: s[..., 0] / np.sqrt(s[..., 1] * s[..., 2]), resamples=300)
+        held.append(found.low <= made.card["expected"]["within_person_r_against_cuff"] <= found.high)
+    return held
+
+
+def test_strong_tracking_is_recovered_within_its_interval() -> None:
+    assert sum(tracked(range(20))) >= 16  # of 20 at 95 %: 15 or fewer happen in 3 of 10,000 runs
+
+
+@pytest.mark.soak
+def test_strong_tracking_is_recovered_within_its_interval_in_two_hundred_draws() -> None:
+    assert np.mean(tracked(range(200))) >= 0.9
+
+
+def flips(draws: range) -> list[bool]:
+    """For each draw of shortcut people: whether the table of subgroups shows that the shortcut turns around."""
+    found = []
+    for seed in draws:
+        made = cohort("shortcut", people=36, sessions=2, windows=4, waveforms=False, seed=seed)
+        x, y = latent(made), column(made, "sbp_cuff").astype(float)
+        train = (column(made, "part") == "train") & (by_person(made, 3) != 0)
+        estimate = ridge(x[train], y[train], x, penalty=10.0)
+        part, who = column(made, "part")[~train], column(made, "person")[~train]
+        tally = Tally(who)
+        for name in ("train", "test"):
+            tally.add(name, who[part == name], y[~train][part == name], estimate[~train][part == name])
+        tally.resample(300, seed=0, level=0.95)
+        r = {name: tally.number(name, "r") for name in ("train", "test")}
+        found.append((r["train"].low or 0) > 0 > (r["test"].high or 0))
+    return found
+
+
+def test_the_table_of_subgroups_shows_that_a_shortcut_turns_around() -> None:
+    made = cohort("shortcut", people=60, sessions=3, windows=4, waveforms=False, seed=0)
+    x, y = latent(made), column(made, "sbp_cuff").astype(float)
+    train = (column(made, "part") == "train") & (by_person(made, 3) != 0)
+    groups = judged(made, ridge(x[train], y[train], x, penalty=10.0), train).quantity("sbp").groups
+    r = {g.label: g.numbers["r"] for g in groups if g.dimension == "part"}
+    assert r["train"].low > 0.2 and r["test"].high < -0.2
+
+
+def test_the_figures_of_subgroups_turn_around_in_nearly_every_draw() -> None:
+    assert sum(flips(range(20))) >= 19
+
+
+@pytest.mark.soak
+def test_the_table_of_subgroups_shows_the_turn_in_nearly_all_of_two_hundred_draws() -> None:
+    assert np.mean(flips(range(200))) >= 0.95
