@@ -35,3 +35,28 @@ def test_foreign_windows_are_outside(make_waves, change) -> None:
 def test_one_sample_per_window_has_a_domain() -> None:
     ones = np.ones((4, 1, 1), np.float32)
     assert not domain.fit(ones).outside(ones).any()
+
+
+def test_another_device_site_or_age_is_refused_where_both_sides_know_it(make_waves) -> None:
+    samples = make_waves(people=4).samples
+    n = len(samples)
+    columns = {"device": np.full(n, "wrist"), "site": np.full(n, "a"), "age": np.linspace(30, 60, n)}
+    rows = np.arange(n)
+    fitted = domain.with_people(domain.fit(samples), columns, rows)
+    assert (fitted.devices, fitted.sites, fitted.ages) == (("wrist",), ("a",), (30.0, 60.0))
+    assert not (fitted.refused(samples, columns) != "").any()
+    asked = {name: np.full(n, value) for name, value in (("device", "wrist"), ("site", "a"), ("age", 40.0))}
+    for name, strange, code in (
+        ("device", "finger", "other_device"),
+        ("site", "b", "other_site"),
+        ("age", 66.0, "other_age"),
+        ("age", 24.0, "other_age"),
+    ):
+        assert set(fitted.refused(samples, {**asked, name: np.full(n, strange)}).tolist()) == {code}
+        unknown = np.full(n, np.nan if name == "age" else "")
+        assert not (fitted.refused(samples, {**asked, name: unknown}) != "").any()
+        assert not (domain.fit(samples).refused(samples, {**asked, name: np.full(n, strange)}) != "").any()
+    noise = np.random.default_rng(0).normal(size=samples.shape).astype(np.float32)
+    assert (fitted.refused(noise, asked) == "outside_domain").mean() > 0.9
+    partly = {**columns, "device": np.where(rows % 2, "wrist", "")}
+    assert domain.with_people(fitted, partly, rows).devices == ()

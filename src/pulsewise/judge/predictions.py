@@ -32,7 +32,7 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
     Controls are fitted on the training and validation rows of the fold, one row per reading, and say one value per
     reading of the test. Returns one row per window and quantity, in the order of the store.
     """
-    answers, outside = _estimates(bundle, store, fold.test)
+    answers, refused = _estimates(bundle, store, fold.test)
     tables: list[pa.Table] = []
     about: dict[str, About] = {}
     for k, target in enumerate(bundle.task.targets):
@@ -43,7 +43,8 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
         columns = _columns(store, rows, target, reference)
         values, notes = _controls(_columns(store, seen[np.isfinite(reference[seen])], target, reference), columns)
         about.update(notes)
-        strange = outside[labelled] | ~((answer >= target.low) & (answer <= target.high))
+        odd = ~((answer >= target.low) & (answer <= target.high))
+        why = np.where((refused[labelled] == "") & odd, "outside_domain", refused[labelled])
         estimate = np.clip(answer, target.low, target.high)  # a refused number counts, but as a possible one
         table: dict[str, Any] = {
             "quantity": np.full(len(rows), target.quantity),
@@ -53,8 +54,8 @@ def fold_rows(bundle: Bundle, store: Store, fold: Fold, number: int) -> tuple[pa
             "estimate": estimate,
             "low": np.clip(answers.low[labelled, k], target.low, target.high),
             "high": np.clip(answers.high[labelled, k], target.low, target.high),
-            "abstained": strange,
-            "reasons": np.where(strange, "outside_domain", ""),
+            "abstained": why != "",
+            "reasons": why,
             **values,
         }
         if target.yes:  # what is said, by the threshold from validation; the probability stands beside it
@@ -74,19 +75,19 @@ def _columns(store: Store, rows: NDArray[np.int64], target: Target, reference: N
     return {**store_columns(store, rows, target.sources[0]), "reference": reference[rows]}
 
 
-def _estimates(bundle: Bundle, store: Store, rows: NDArray[np.int64]) -> tuple[Answers, NDArray[np.bool_]]:
-    """What the bundle would say of each window, and which windows it refuses to answer (n,).
+def _estimates(bundle: Bundle, store: Store, rows: NDArray[np.int64]) -> tuple[Answers, NDArray[np.str_]]:
+    """What the bundle would say of each window, and why it does not answer it, "" where it does (n,).
 
     The rule for refusing is that of `learn.estimating`; here the number it would have given is kept beside it.
     """
     nothing = np.zeros((0, len(bundle.task.targets)))
-    found, outside = [Answers(nothing, nothing, nothing)], [np.zeros(0, dtype=bool)]
+    found, refused = [Answers(nothing, nothing, nothing)], [np.zeros(0, dtype="U16")]
     for part in _chunks(rows):
         windows = store.windows(part)
         found.append(bundle.answer_windows(windows))
-        outside.append(bundle.facts.domain.outside(windows.samples))
+        refused.append(bundle.facts.domain.refused(windows.samples, windows.columns))
     value, low, high = (np.concatenate([getattr(a, name) for a in found]) for name in ("value", "low", "high"))
-    return Answers(value, low, high), np.concatenate(outside)
+    return Answers(value, low, high), np.concatenate(refused)
 
 
 def _chunks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

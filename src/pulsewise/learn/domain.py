@@ -1,8 +1,13 @@
-"""What the training windows looked like, so that a window unlike any of them is not answered."""
+"""What the training windows looked like, so that a window unlike any of them is not answered.
+
+Signals by simple statistics; people and places by what the recordings say of themselves. Only what is known on both
+sides is held against each other: a recording without a device is not refused for it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +18,10 @@ SHARE = 0.001
 WIDENING = 0.5
 """How far the range is widened at either end, in widths of the range."""
 FLOOR = 1e-9
+AGE_MARGIN = 5.0
+"""Years by which a person may be younger or older than anybody in training."""
+MOST_PLACES = 200
+"""Devices or sites beyond which a training knows so many that another one is no news."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,37 @@ class Range:
 
 @dataclass(frozen=True)
 class Domain:
-    """Ranges of simple statistics per channel over the training windows; empty where nothing was trained."""
+    """Ranges of simple statistics per channel over the training windows; empty where nothing was trained.
+
+    `devices` and `sites` are those of the training, empty where any window's was unknown (then any is welcome); `ages`
+    the lowest and the highest, None where none was known.
+    """
 
     windows: int = 0
     ranges: tuple[Range, ...] = ()
+    devices: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    ages: tuple[float, float] | None = None
+
+    def refused(self, samples: NDArray[np.float32], columns: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
+        """Why windows (N, C, T) with these columns are not answered: a code of `core.estimate.REASONS`, or "", (N,).
+
+        >>> domain = Domain(devices=("wrist",), ages=(30.0, 60.0))
+        >>> columns = {"device": np.array(["wrist", "", "finger"]), "age": np.array([64.0, 80.0, 50.0])}
+        >>> domain.refused(np.zeros((3, 1, 4), np.float32), columns).tolist()
+        ['', 'other_age', 'other_device']
+        """
+        found = np.where(self.outside(samples), "outside_domain", "").astype("U16")
+        if self.ages is not None and "age" in columns:
+            age = np.asarray(columns["age"], dtype=np.float64)
+            with np.errstate(invalid="ignore"):
+                strange = (age < self.ages[0] - AGE_MARGIN) | (age > self.ages[1] + AGE_MARGIN)
+            found[strange] = "other_age"
+        for name, known in (("site", self.sites), ("device", self.devices)):
+            if known and name in columns:
+                text = np.asarray(columns[name]).astype(str)
+                found[(text != "") & ~np.isin(text, known)] = f"other_{name}"
+        return found
 
     def outside(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Which windows (N, C, T), scaled or not as at fitting, lie outside any range: shape (N,)."""
@@ -77,3 +113,21 @@ def fit(samples: NDArray[np.float32]) -> Domain:
             ends = float(low[channel] - margin[channel]), float(high[channel] + margin[channel])
             ranges.append(Range(channel, name, *ends))
     return Domain(len(samples), tuple(ranges))
+
+
+def with_people(domain: Domain, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]) -> Domain:
+    """The domain with the devices, sites and ages of the training rows."""
+    devices, sites = _places(columns, "device", rows), _places(columns, "site", rows)
+    age = np.asarray(columns["age"], dtype=np.float64)[rows] if "age" in columns else np.zeros(0)
+    age = age[np.isfinite(age)]
+    return replace(
+        domain,
+        devices=devices,
+        sites=sites,
+        ages=(float(age.min()), float(age.max())) if len(age) else None,
+    )
+
+
+def _places(columns: Mapping[str, NDArray[Any]], name: str, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    text = np.unique(np.asarray(columns[name])[rows].astype(str)).tolist() if name in columns else [""]
+    return () if "" in text or len(text) > MOST_PLACES else tuple(text)

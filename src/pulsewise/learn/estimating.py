@@ -51,14 +51,15 @@ def estimate(bundle: Bundle, recording: Recording, *, force: bool = False) -> li
 def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -> list[Estimate]:
     """Every target for every window; raises `modality`, `rate` or `length` for windows of another kind.
 
-    A window unlike the training windows, or with an answer that cannot be, is not answered (`outside_domain`).
+    A window unlike the training windows, or with an answer that cannot be, is not answered (`outside_domain`), nor one
+    of another device, site or age than any in training (`other_device`, `other_site`, `other_age`).
     """
     facts = bundle.facts
     if not (bundle.trained or force):
         bundle.check_windows(windows)
     answers = bundle.answer_windows(windows, force=force) if bundle.trained or force else None
     finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
-    outside = facts.domain.outside(np.where(finite[:, None, None], windows.samples, np.float32(0)))
+    refused = facts.domain.refused(np.where(finite[:, None, None], windows.samples, np.float32(0)), windows.columns)
     start, beat = windows.columns["start"], windows.columns["beat_index"]
     number = windows.columns.get("window", np.arange(len(windows)))
     quality = windows.columns["quality"]
@@ -82,14 +83,14 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
                 e = replace(e, reasons=("gap",))
             elif answers is not None:
                 numbers = (float(part[i, k]) for part in (answers.value, answers.low, answers.high))
-                e = _answered(e, target, *numbers, outside=bool(outside[i]) and not force)
+                e = _answered(e, target, *numbers, refused="" if force else str(refused[i]))
             found.append(e)
     return found
 
 
-def _answered(e: Estimate, target: Target, value: float, low: float, high: float, *, outside: bool) -> Estimate:
-    if outside or not target.low <= value <= target.high:
-        return replace(e, reasons=("outside_domain",))
+def _answered(e: Estimate, target: Target, value: float, low: float, high: float, *, refused: str) -> Estimate:
+    if refused or not target.low <= value <= target.high:
+        return replace(e, reasons=(refused or "outside_domain",))
     if not math.isfinite(low):
         return replace(e, value=value, reasons=())
     return replace(e, value=value, low=max(low, target.low), high=min(high, target.high), reasons=())

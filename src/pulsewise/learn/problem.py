@@ -161,6 +161,12 @@ def _labelled(rows: NDArray[np.int64], labels: NDArray[np.float64]) -> NDArray[n
     return rows[np.isfinite(labels[rows]).any(axis=1)]
 
 
+def _domain(problem: Problem, rows: NDArray[np.int64]) -> domain.Domain:
+    source = problem.source
+    signals = domain.fit(source.take(problem.train_rows[rows]))
+    return domain.with_people(signals, source.columns(), problem.train_rows)
+
+
 def describe(problem: Problem, *, stages: list[dict[str, Any]], trained: bool) -> facts.Facts:
     """The facts of a bundle for this problem, as far as they are known before anything is validated."""
     recipe, source, run = problem.recipe, problem.source, problem.run()
@@ -179,7 +185,7 @@ def describe(problem: Problem, *, stages: list[dict[str, Any]], trained: bool) -
         window=config.to_table(recipe.window),
         scaling=problem.scaling,
         answer=problem.answer,
-        domain=domain.fit(source.take(problem.train_rows[spread])) if trained else domain.Domain(),
+        domain=_domain(problem, spread) if trained else domain.Domain(),
         stages=tuple(facts.Stage(s["name"], tuple(s["shape"]), s["parameters"]) for s in stages),
         trained=trained,
         synthetic=source.synthetic,
