@@ -43,7 +43,7 @@ def plan(
     bound: Annotated[float, typer.Option("--bound", help="What the lower bound of a share must exceed.")] = 0.85,
     half_width: Annotated[float, typer.Option("--half-width", help="Of the interval of a sensitivity.")] = 0.05,
     freeze: Annotated[Path | None, typer.Option("--freeze", metavar="FILE", help="Write the plan, sealed.")] = None,
-    recipe: Annotated[str, typer.Option("--recipe", help="Fix this recipe in the plan, table by table.")] = "",
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Fix this recipe in the plan, table by table.")] = None,
     settings: Settings = None,
     question: Annotated[str, typer.Option("--question", help="What is asked, in a sentence.")] = "",
     success: Annotated[
