@@ -44,14 +44,9 @@ def test_a_table_is_judged_beside_predictors_fitted_on_other_people(tmp_path):
     assert (result.verdict.code, part.view("readings").n, part.view("readings").people) == ("skill", 150, 30)
     assert "never saw" not in result.verdict.headline + result.verdict.sentence  # a table does not tell
     there = {c.name for c in part.controls if c.mae.n}
-    assert there == {"median", "mean", "demographics", "time_of_day", "first_reading", "first_reading_time_of_day",
-                     "person_mean"}  # fmt: skip
-    assert {c.name for c in part.controls if c.decisive and c.mae.n} == {
-        "median",
-        "mean",
-        "demographics",
-        "time_of_day",
-    }
+    deciding = {"median", "mean", "constant", "demographics", "time_of_day"}
+    assert there == deciding | {"first_reading", "first_reading_time_of_day", "person_mean"}
+    assert {c.name for c in part.controls if c.decisive and c.mae.n} == deciding
     assert {"female", "male"} <= {g.label for g in part.groups}
     assert "row" in rows.column_names
 
@@ -140,3 +135,16 @@ def test_rows_of_an_evaluation_compared_again_give_the_same_figures_to_the_last_
     evaluated = judge_rows(rows, Task("glucose", (Target("glucose", "mg/dL", 20, 600),)), QUICK)
     compared, _ = compare(path, "glucose", settings=QUICK)
     same_figures(evaluated.quantity("glucose"), compared.quantity("glucose"))
+
+
+def test_a_noisy_constant_near_the_middle_has_no_skill(tmp_path):
+    """Leaving people out makes the others' mean a little worse than a constant: that must not look like skill."""
+    claims = 0
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        who = np.repeat(np.arange(10), 5)
+        reference = 120 + random.normal(0, 15, 10)[who] + random.normal(0, 6, len(who))
+        lines = [f"p{w},{r:.2f},{120 + random.normal(0, 2.2):.2f}" for w, r in zip(who, reference, strict=True)]
+        path = written(tmp_path, "subject,reference,estimate\n" + "\n".join(lines))
+        claims += compare(path, "sbp", settings=Settings(resamples=100))[0].verdict.claim
+    assert claims <= 1

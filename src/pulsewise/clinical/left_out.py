@@ -51,6 +51,10 @@ def left_out(columns: Columns, y: ArrayLike) -> dict[str, Control]:
 
     Notes
     -----
+    The mean or median of the others moves away from each person left out, so that with few people any number near the
+    middle would seem to beat it. The best constant for these very readings is therefore there, too: what does not beat
+    it shows nothing that a constant could not.
+
     Each person counts once in a fit. Fits are ridge regressions on columns standardised by the other people, a missing
     value replaced by their mean and marked; they are shifted so that the median over the other people of the mean
     error is zero. The penalty is chosen on people of other groups.
@@ -72,6 +76,7 @@ def left_out(columns: Columns, y: ArrayLike) -> dict[str, Control]:
     found = {
         "median": Control("the median of the other people", medians(goal[use], code[use], len(names))[code]),
         "mean": Control("the mean of the other people", _means(goal[use], code[use], len(names))[code]),
+        "constant": Control("the best constant for these readings", np.full(len(goal), float(np.median(goal[use])))),
     }
     made = {name: _fitted(columns, goal, code, make) for name, make in FITS.items()}
     titles = {"demographics": "demographics only", "heart_rate": "heart rate only", "time_of_day": "time of day only"}

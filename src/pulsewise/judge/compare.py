@@ -24,7 +24,10 @@ from pulsewise.judge.score import About, Settings
 GIVEN = (
     "The predictors without skill come with the table (columns `control_…`); how they were fitted is not known here."
 )
-LEFT_OUT = "The predictors without skill are fitted on the table itself, each person's on all other people."
+LEFT_OUT = (
+    "The predictors without skill are fitted on the table itself, each person's on all other people; the best constant "
+    "knows these very readings, so that nothing is called skill that a constant could have."
+)
 TRAINED = "The predictors without skill are fitted on a table of other rows: {name}."
 
 
@@ -118,6 +121,8 @@ def with_controls(pairs: Pairs, train: str | Path | Pairs | None = None) -> tupl
         mine = columns["estimator"] == estimator
         part = columns if mine.all() else {name: column[mine] for name, column in columns.items()}
         for name, control in _controls(part, seen).items():
+            if name == "constant" and pairs.task.kind == "binary":
+                continue  # the commoner class
             about[name] = About(control.title, control.needs, control.reason)
             if control.available:
                 values.setdefault(name, np.full(len(mine), np.nan))[mine] = control.values

@@ -62,6 +62,7 @@ class About:
 CONTROLS: dict[str, About] = {
     "median": About("the training median"),
     "mean": About("the training mean"),
+    "constant": About("the best constant for these readings"),
     "demographics": About("demographics only"),
     "heart_rate": About("heart rate only"),
     "time_of_day": About("time of day only"),
