@@ -59,3 +59,25 @@ def test_no_rows_and_plain_values_only():
     assert quality("sbp", "mmHg", columns(0), **SETTINGS).notes
     for value in dataclasses.astuple(quality("glucose", "mg/dL", columns(), **SETTINGS)):
         assert isinstance(value, int | float | str | tuple | None)
+
+
+def test_a_table_of_pairs_may_hold_a_second_reading_and_the_spread_of_an_invasive_one(tmp_path):
+    from pulsewise.judge.compare import compare
+    from pulsewise.judge.score import Settings
+    from pulsewise.judge.standards import Config
+
+    rng = np.random.default_rng(3)
+    lines = ["subject,reference,reference_2,reference_sd,estimate"]
+    for p in range(30):
+        true = rng.normal(125, 15, 3)
+        lines += [f"s{p},{t + rng.normal(0, 4):.1f},{t + rng.normal(0, 4):.1f},5,{t + 3:.1f}" for t in true]
+    path = tmp_path / "pairs.csv"
+    path.write_text("\n".join(lines))
+    found = {}
+    for invasive in (False, True):
+        settings = Settings(resamples=20, standards=Config(invasive=invasive))
+        result, _ = compare(path, "sbp", settings=settings)
+        found[invasive] = result.quantities[0]
+    assert found[False].reference_quality.sd == pytest.approx(4, rel=0.25)
+    sd = {k: q.standards.standard("ISO 81060-2:2018").criteria[1].value for k, q in found.items()}
+    assert sd[True] < sd[False] - 0.5  # errors inside the reference's own spread are none

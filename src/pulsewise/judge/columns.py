@@ -19,6 +19,8 @@ NAMES: dict[str, tuple[str, ...]] = {
                "subjectid", "patientid", "participantid"),
     "time": ("time", "timestamp", "datetime", "date time", "date", "t", "start", "elapsed", "time s", "t s", "when"),
     "calibration": ("calibration", "cal", "calibration value", "calibration reading", "baseline", "calib"),
+    "reference_2": ("reference 2", "second reference", "repeated reference", "reference repeat", "ref 2"),
+    "reference_sd": ("reference sd", "sd of the reference", "ref sd"),
     "unit": ("unit", "units"),
     "quantity": ("quantity",),
     "estimator": ("estimator", "device", "method", "model", "algorithm", "sensor name", "device name"),

@@ -50,7 +50,10 @@ YES = ("1", "1.0", "yes", "y", "true", "positive", "pos", "af", "afib", "hypo", 
 NO = ("0", "0.0", "no", "n", "false", "negative", "neg", "sinus", "sr", "nsr", "normal", "other", "non-af", "no af")
 
 CARRIED = ("person", "record", "session", "site", "sex", "device", "estimator")
-NUMBERS = ("quality", "label_age", "hour", "age", "height", "weight", "bmi", "heart_rate")
+VALUES = ("reference", "reference_2", "estimate", "calibration", "low", "high")
+"""Columns in the unit of the quantity."""
+
+NUMBERS = ("quality", "label_age", "hour", "age", "height", "weight", "bmi", "heart_rate", "reference_sd")
 
 
 @dataclass(frozen=True)
@@ -151,14 +154,14 @@ def assemble(task: Task, cells: Mapping[str, Cells], total: int, *, unit: str = 
 
 def _figures(task: Task, cells: Mapping[str, Cells], unit: str, notes: list[str]) -> dict[str, Floats]:
     """Every column that is a value of the quantity, in its stored unit."""
-    roles = [r for r in cells if r in ("reference", "estimate", "calibration", "low", "high") or r[:8] == "control_"]
+    roles = [r for r in cells if r in VALUES or r[:8] == "control_"]
     if task.kind == "binary":
         return _conditions(task, cells, roles, unit, notes)
     target = task.targets[0]
     found = {}
     for role in roles:
         values = _values(cells[role])
-        stated = unit if unit and role in ("reference", "estimate", "calibration", "low", "high") else ""
+        stated = unit if unit and role in VALUES else ""
         stated = stated or folded(cells[role].name)[1]
         if "unit" in cells and not stated:
             found[role] = _by_row(values, cells["unit"], target)

@@ -94,7 +94,7 @@ def quality(
     if digits.step is None:
         notes.append("The references are not rounded to a step, so that no last digit can be preferred.")
     late = _lag(quantity, readings, resamples, seed, level)
-    if late.why:
+    if late.why and quantity == "glucose":
         notes.append(f"Lag of the reference not estimated: {late.why}.")
     floor, why = found.mae, f"by {found.n} double readings"
     if floor is None:
