@@ -145,3 +145,32 @@ def test_real_samples(real_data: Path) -> None:
     for name in ("heartpy-samples/data2", "neurokit-samples/bio_resting_5min_100hz", "wfdb-samples/100"):
         assert dataset.read(name).signals
     assert len(dataset.read("heartpy-samples/118e06").events) == 162
+
+
+def strap_errors(real_data: Path, names: tuple[str, ...] = ()) -> dict[str, float]:
+    """Heart rate of the camera's red channel over a whole record less the mean rate of the chest strap, bpm."""
+    import pulsewise
+
+    dataset = welltory.build(welltory.Config(str(real_data / "welltory-ppg")))
+    out = {}
+    for name in names or dataset.ids():
+        recording = dataset.read(name)
+        signal = recording.signal("R")
+        samples = np.where(signal.valid, signal.samples, np.nan)
+        found = pulsewise.measure(samples, signal.rate, kind="ppg").to_dict()["summary"]["heart_rate"]
+        if "value" in found:
+            out[name] = found["value"] - float(recording.references[0].value)
+    return out
+
+
+def test_records_with_dropped_frames_give_the_rate_of_the_chest_strap(real_data: Path) -> None:
+    errors = strap_errors(real_data, ("subject_04", "subject_06"))
+    assert len(errors) == 2 and max(map(abs, errors.values())) < 1.5
+
+
+@pytest.mark.known_answers
+def test_phone_records_against_the_chest_strap(real_data: Path) -> None:
+    errors = strap_errors(real_data)
+    mean = float(np.mean(np.abs(list(errors.values()))))
+    print(f"welltory: {len(errors)} of 11 records answered, mean absolute error {mean:.2f} bpm (intervals not aligned)")
+    assert len(errors) >= 10 and mean <= 0.6
