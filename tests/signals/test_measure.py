@@ -13,6 +13,8 @@ import pytest
 import pulsewise
 from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.estimate import REASONS
+from pulsewise.data.open import open_file
+from pulsewise.signals.beats import find_beats
 from pulsewise.signals.edits import Edit
 from pulsewise.signals.measure import measure, window_spans
 
@@ -141,3 +143,32 @@ def test_corrected_beats_are_honoured_and_said() -> None:
     assert np.isnan(marked.beats.intervals()).sum() == 2 and len(marked.beats) == len(plain.beats)
     with pytest.raises(InputError, match="no beat within"):
         measure(x, 100, edits=[Edit(float(plain.beats.time[5] + 0.4), "remove", "AB", "artefact")])
+
+
+@pytest.mark.real_data
+def test_heart_rate_and_its_interval_on_real_pulses(real_data: Path) -> None:
+    """Of two people of MARSH, four minutes each; a ratchet, the detector was developed on this set."""
+    errors, inside = [], []
+    for path in sorted((real_data / "marsh" / "compact").glob("*.npz"))[:6:3]:
+        with np.load(path) as d:
+            rate, ecg_rate = float(d["fs_ppg"]), float(d["fs_ecg"])
+            found = measure(d["ppg"][: int(240 * rate)], rate, window=60, include=("rhythm",)).to_dict()
+            beats = find_beats(d["ecg"][: int(242 * ecg_rate)], ecg_rate, "ecg").time
+        for window in found["windows"]:
+            true = 60 / np.diff(beats[(beats >= window["start_s"]) & (beats < window["end_s"])]).mean()
+            rate_said = window["heart_rate"]
+            errors.append(abs(rate_said["value"] - true))
+            inside.append(rate_said["low"] <= true <= rate_said["high"])
+    assert np.mean(errors) <= 0.4 and np.mean(inside) >= 0.75
+
+
+@pytest.mark.real_data
+def test_recordings_with_fibrillation_and_without_are_told_apart(real_data: Path) -> None:
+    """Nine ECG of three people (CPSC 2021); a ratchet, the model was fitted on this set."""
+    for path in sorted((real_data / "ecg-af-cpsc2021-sample" / "raw").glob("*.hea")):
+        (recording,) = open_file(path)
+        lead = recording.channels("ecg")[0]
+        end = int(90 * lead.rate)
+        said = measure(lead.samples[:end], lead.rate, "ecg", include=("rhythm",)).to_dict()["summary"]["rhythm"]
+        fibrillation = any("AFIB" in e.text and e.time < 60 for e in recording.events if e.kind == "rhythm")
+        assert (said["value"] == "af") == fibrillation, (path.stem, said)

@@ -16,14 +16,16 @@ from pulsewise.signals.pulsewaves import UNITS as WAVES
 from pulsewise.signals.pulsewaves import wave_values
 from pulsewise.signals.vitals import Channel
 
+AF_SHARE = 0.1
+
 
 def summarise(windows: Sequence[WindowMeasures], one: Channel, groups: frozenset[str]) -> dict[str, Any]:
     """The summary of a recording.
 
     Heart rate, respiratory rate, QT and QTc are means over the windows that have one, with the means of their bounds
-    (the errors of one recording's windows are alike, so averaging does not narrow them). The rhythm is the most common
-    one; `af` needs half of the probability. Variability and pulse wave are computed from all beats of windows that have
-    a heart rate.
+    (the errors of one recording's windows are alike, so averaging does not narrow them). The rhythm is `af` where half
+    of the probability, or a tenth of the windows, are, because fibrillation comes and goes; else the most common one.
+    Variability and pulse wave are computed from all beats of windows that have a heart rate.
     """
     found: dict[str, Any] = {}
     for name in ("heart_rate", "respiratory_rate"):
@@ -108,6 +110,7 @@ def _rhythm(values: Sequence[Value]) -> Value:
     probability = float(np.mean([float(v.more["af_probability"]) for v in known]))
     words = [str(v.value) for v in known]
     others = [word for word in words if word != "af"]
-    word = "af" if probability >= 0.5 or not others else max(dict.fromkeys(others), key=others.count)
-    more: Mapping[str, Any] = {"af_probability": probability, "af_share": words.count("af") / len(words)}
+    share = words.count("af") / len(words)
+    word = "af" if probability >= 0.5 or share >= AF_SHARE else max(dict.fromkeys(others), key=others.count)
+    more: Mapping[str, Any] = {"af_probability": probability, "af_share": share}
     return Value(word, more=more)
