@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
+from pulsewise.judge.audit_pairs import audit_pairs
 from pulsewise.judge.compare import compare
 from pulsewise.judge.detect import judge_binary
 from pulsewise.judge.pairs import TASKS, Pairs
@@ -51,6 +52,7 @@ def test_only_skill_beats_the_commoner_class(signal, claim):
     assert not {c.name for c in part.controls if c.decisive} & {"mean", "person_mean"}  # oracles
     assert part.detection.tp + part.detection.fn == round(part.view("readings").numbers["prevalence"].value * 600)
     assert ("Brier" in render(result, judged)) and json.loads(result.to_json())
+    assert not [f for f in audit_pairs(judged, "af").findings if "windows rest on" in f.came]
 
 
 def test_the_published_table_is_no_better_than_it_is(tmp_path):
