@@ -136,6 +136,29 @@ def smooth(score: Array, moves: Array) -> Array:
     return np.asarray(forward)
 
 
+def support(score: Array, value: Array, grid: Array, reach: float) -> Array:
+    """How much of the evidence of each time alone lies within `reach` of the rate told, 0 to 1, shape (N,).
+
+    The probability of a tracker grows with every step that agrees, on noise too; this does not.
+    """
+    likely = np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf))
+    near = np.abs(grid[None] - value[:, None]) <= reach
+    return np.asarray((likely * near).sum(axis=1) / likely.sum(axis=1))
+
+
+def around(values: Array, width: int, *, causal: bool) -> Array:
+    """Mean of `width` values that end at each (causal) or lie around it, of those there are, shape (N,).
+
+    >>> around(np.array([0.0, 3.0, 6.0]), 3, causal=False).tolist()
+    [1.5, 3.0, 4.5]
+    """
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    place = np.arange(len(values))
+    last = np.minimum(place + 1 if causal else place + 1 + width // 2, len(values))
+    first = np.maximum(last - width if causal else place - width // 2, 0)
+    return np.asarray((total[last] - total[first]) / (last - first))
+
+
 def read(probability: Array, grid: Array, reach: float) -> tuple[Array, Array, Array]:
     """Rate, spread and trust at each time, all (N,).
 

@@ -1,0 +1,210 @@
+"""How the coefficients of `signals.respiration` were found: `python benchmarks/fit_respiration.py` with PULSEWISE_DATA.
+
+A score per rate and step of 5 s, from a network of three convolutions over the bins of `signals.respiration_features`.
+Fitted on MARSH (finger PPG and ECG at rest, breaths marked in nasal flow), each person told at several speeds (a rate
+stated as another). Two people (ECG: three) at a time are scored by a network that has not seen them; the shipped one
+saw all.
+Constants for a person are those best on the others. Not run by `python -m benchmarks`; needs torch. The steps, in this
+order: `features`, `folds KIND TAG`, `figures KIND TAG`, `ship KIND TAG` (`constants KIND TAG` keeps the network
+shipped); KIND is ppg or ecg.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pulsewise.datasets.marsh import per_minute
+from pulsewise.signals import respiration_features as rf
+from pulsewise.signals.beats import find_beats
+from pulsewise.signals.modulations import modulations
+from pulsewise.signals.respiration import MEMORY, REACH, unsure
+from pulsewise.signals.score import load, pack, unpack
+from pulsewise.signals.track import around, read, smooth, steps, support
+
+DATA = Path(os.environ.get("PULSEWISE_DATA", "../shared/data"))
+SCRATCH = Path(os.environ.get("PULSEWISE_SCRATCH", Path(tempfile.gettempdir()) / "fit_respiration"))
+ROOT = Path(__file__).resolve().parent.parent
+GROUPS = {"ppg": 8, "ecg": 5}
+"""People i, i + 8 (i + 5), ... are left out together."""
+SETTINGS = {"epochs": 13, "rows": 6144, "hidden": 16, "taps": 9}
+SPEEDS = (1.0, 0.75, 0.87, 1.15, 1.3, 1.5, 1.75)
+PEOPLE = sorted((DATA / "marsh/compact").glob("[0-9]*.npz"))
+
+
+def local(breaths: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Mean rate of the breaths in 18 s around each time; NaN where there are none."""
+    intervals, out = np.diff(breaths), []
+    for c in centre:
+        at = np.linspace(c - 9, c + 9, 50)
+        at = at[(at > breaths[0]) & (at < breaths[-1])]
+        k = np.clip(np.searchsorted(breaths, at) - 1, 0, len(intervals) - 1)
+        out.append(60 / intervals[k].mean() if len(at) >= 10 else np.nan)
+    return np.array(out)
+
+
+def make() -> None:
+    """SCRATCH/<kind><i>.npz: features, rates and breaths at every speed."""
+    for i, path in enumerate(PEOPLE):
+        kept = np.load(path)
+        breaths = kept["nasal_annot"] / float(kept["fs_ecg"])
+        for kind in ("ppg", "ecg"):
+            x, rate, out = kept[kind].astype(float), float(kept[f"fs_{kind}"]), {}
+            for speed in SPEEDS:
+                beats = find_beats(x, rate * speed, kind)
+                seen = modulations(x, rate * speed, kind, beats, np.ones(len(x), bool))
+                count = rf.window_count(seen.series.shape[1])
+                centre = rf.SPAN_S / 2 + rf.STEP_S * np.arange(count)
+                out[f"x{speed}"] = rf.features(seen, 0, count)[0].astype(np.float16)
+                out[f"y{speed}"] = local(breaths / speed, centre)
+            np.savez(SCRATCH / f"{kind}{i}.npz", breaths=breaths, **out)
+        print(path.stem, out["x1.0"].shape, f"{np.nanmean(out['y1.0']):.1f}", flush=True)
+
+
+def learned(kind: str, without: list[int], **settings):
+    """A scorer fitted on all people but some."""
+    from fit_scorer import fit, targets
+
+    xs, ys = [], []
+    for i in range(len(PEOPLE)):
+        if i not in without:
+            with np.load(SCRATCH / f"{kind}{i}.npz") as kept:
+                xs += [kept[f"x{s}"] for s in SPEEDS]
+                ys += [kept[f"y{s}"] for s in SPEEDS]
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    ok = np.isfinite(y) & (y < rf.BINS[-1] + 2)
+    share = np.histogram(y[ok], np.arange(3, 49, 2.0))[0] / ok.sum()
+    rare = 1 / np.sqrt(share[np.clip(((y[ok] - 3) / 2).astype(int), 0, len(share) - 1)] + 0.005)
+    return fit(x[ok], targets(y[ok], rf.BINS, 0.8), rare, **settings)
+
+
+def folds(kind: str, tag: str, which, **settings) -> None:
+    """SCRATCH/scores_<kind>_<tag>_<i>.npz: log-probabilities of the person left out, and the scorer."""
+    for first in which:
+        begun = time.time()
+        group = list(range(first, len(PEOPLE), GROUPS[kind]))
+        scorer = learned(kind, group, **settings)
+        for i in group:
+            with np.load(SCRATCH / f"{kind}{i}.npz") as kept:
+                score = scorer(kept["x1.0"].astype(np.float32))
+                error = np.nanmean(np.abs(rf.BINS[score.argmax(1)] - kept["y1.0"]))
+                np.savez(SCRATCH / f"scores_{kind}_{tag}_{i}.npz", score=score, breaths=kept["breaths"])
+            np.savez(SCRATCH / f"scorer_{kind}_{tag}_{i}.npz", **pack(scorer))
+            print(i + 1, f"{error:.2f}", f"{time.time() - begun:.0f} s", flush=True)
+
+
+CHOICES = [(1.0, step, 1e-5) for step in (0.7, 1.0, 1.5)]
+
+
+def minutes(score: np.ndarray, breaths: np.ndarray, choice) -> dict[str, np.ndarray]:
+    """Error, spread and truth of every minute with a reference, as `Track.over` takes the mean; and of single steps."""
+    heat, step, floor = choice
+    score = score.astype(float)
+    value, spread, _ = read(smooth(score * heat, steps(rf.BINS, step, floor)), rf.BINS, REACH)
+    backed = around(support(score, value, rf.BINS, REACH), MEMORY, causal=False)
+    width = unsure(spread, backed)
+    time = rf.SPAN_S / 2 + rf.STEP_S * np.arange(len(value))
+    rows = []
+    for start in np.arange(0, time[-1] + rf.SPAN_S / 2 - 60 + 1, 60):
+        truth = per_minute(breaths, start, start + 60)
+        inside = (time >= start + rf.SPAN_S / 2) & (time <= start + 60 - rf.SPAN_S / 2)
+        if np.isfinite(truth):
+            rows.append((abs(value[inside].mean() - truth), width[inside].mean(), truth))
+    error, width_, truth = np.array(rows).T
+    here = np.abs(value - local(breaths, time))
+    ok = np.isfinite(here)
+    return {"error": error, "width": width_, "truth": truth,
+            "here": here[ok], "here_width": width[ok], "here_backed": backed[ok]}  # fmt: skip
+
+
+def chosen(who, table) -> dict[str, float]:
+    """The constants that are best on some people."""
+
+    def cost(choice) -> float:
+        rows = [table[choice][i] for i in who]
+        error, width = (np.concatenate([r[k] for r in rows]) for k in ("error", "width"))
+        return error.mean() + error[np.argsort(width)[: int(0.8 * len(error))]].mean()
+
+    best = min(CHOICES, key=cost)
+    rows = [table[best][i] for i in who]
+    off, width, backed = (np.concatenate([r[k] for r in rows]) for k in ("here", "here_width", "here_backed"))
+    constants = dict(zip(("heat", "step", "floor"), best, strict=True))
+    constants["width"] = wide([factor(r) for r in rows])
+    constants["widest"] = float(np.quantile(width[off < 3], 0.98))
+    constants["least"] = float(np.quantile(backed[off < 3], 0.01))
+    return constants
+
+
+def factor(row) -> np.ndarray:
+    """The factor on the spread that an interval would have needed; 0 where its least width is enough."""
+    return np.where(row["here"] <= 0.5, 0, row["here"] / row["here_width"])
+
+
+def wide(factors) -> float:
+    """The factor on the spread that holds 90 % of the time, people weighted alike."""
+    from pulsewise.clinical.conformal import quantile
+
+    people = np.repeat(np.arange(len(factors)), [len(f) for f in factors])
+    return float(quantile(np.concatenate(factors), people, 0.9))
+
+
+def figures(kind: str, tag: str) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Print what people held out get; the constants from all, and for each person those from the others."""
+    people = range(len(PEOPLE))
+    kept = [dict(np.load(SCRATCH / f"scores_{kind}_{tag}_{i}.npz")) for i in people]
+    table = {c: [minutes(r["score"], r["breaths"], c) for r in kept] for c in CHOICES}
+    nested = [chosen([j for j in people if j != i], table) for i in people]
+    rows = [table[tuple(c[k] for k in ("heat", "step", "floor"))][i] for i, c in enumerate(nested)]
+    every = {k: np.concatenate([r[k] for r in rows]) for k in ("error", "width", "truth")}
+    error = every["error"]
+    order = np.argsort(every["width"])
+    parts = [f"best {s:.0%} {error[order[: int(s * len(error))]].mean():.3f}" for s in (1.0, 0.8, 0.5)]
+    print(f"{kind}: {len(error)} minutes, " + ", ".join(parts))
+    print("by person", " ".join(f"{r['error'].mean():.2f}" for r in rows), "| median", f"{np.median(error):.2f}")
+    fast = every["truth"] > 20
+    print(f"above 20/min: {error[fast].mean():.2f} of {fast.sum()}; others {error[~fast].mean():.2f}")
+    inside = [(factor(r) <= c["width"]).mean() for r, c in zip(rows, nested, strict=True)]
+    pairs = list(zip(rows, nested, strict=True))
+    holds = np.mean(inside)
+    held = np.concatenate([(r["here_width"] <= c["widest"]) & (r["here_backed"] >= c["least"]) for r, c in pairs])
+    off = np.concatenate([r["here"] for r in rows])
+    print(f"steps {off.mean():.2f}, answered {held.mean():.3f}: {off[held].mean():.2f}, interval holds {holds:.3f}")
+    constants = chosen(people, table)
+    print(constants)
+    return constants, nested
+
+
+def ship(kind: str, tag: str, *, again: bool, **settings) -> None:
+    """Fit on all people (or, not `again`, keep what is shipped) and write the coefficients with the constants."""
+    constants, nested = figures(kind, tag)
+    scorer = replace(learned(kind, [], **settings) if again else load(f"respiration_{kind}"), constants=constants)
+    place = ROOT / f"src/pulsewise/signals/coefficients/respiration_{kind}.npz"
+    np.savez_compressed(place, **pack(scorer))
+    print(place.stat().st_size, "bytes")
+    folds = {}
+    for i, own in enumerate(nested):
+        with np.load(SCRATCH / f"scorer_{kind}_{tag}_{i}.npz") as kept:
+            fold = replace(unpack({k: kept[k] for k in kept.files}), constants=own)
+        folds |= {f"{PEOPLE[i].stem}/{k}": v for k, v in pack(fold).items()}
+    np.savez_compressed(ROOT / f"tests/known_answers/respiration_{kind}_held_out.npz", **folds)
+
+
+if __name__ == "__main__":
+    SCRATCH.mkdir(exist_ok=True)
+    begun, step = time.time(), sys.argv[1]
+    if step == "features":
+        make()
+    if step == "folds":
+        which = range(*map(int, sys.argv[4].split("-"))) if len(sys.argv) > 4 else range(GROUPS[sys.argv[2]])
+        folds(sys.argv[2], sys.argv[3], which, **SETTINGS)
+    if step == "figures":
+        figures(*sys.argv[2:4])
+    if step in ("ship", "constants"):
+        ship(*sys.argv[2:4], again=step == "ship", **SETTINGS)
+    print(round(time.time() - begun), "s")
