@@ -91,6 +91,8 @@ def test_clarity_in_german_with_decimal_commas_and_millimoles(tmp_path: Path) ->
     other = clarity(tmp_path / "b.csv", ["5\x005", "Niedrig", "7\x0025"], every(5, 3), head=GERMAN)
     assert detect(other).format == "dexcom"
     (one,), (two,) = dexcom.read(plain), dexcom.read(other)
+    points = clarity(tmp_path / "c.csv", ["5.5", "Niedrig", "7.25"], every(5, 3), head=GERMAN)
+    assert values(dexcom.read(points)[0]) == values(one), "semicolons do not make a decimal comma"
     assert values(one) == values(two) == pytest.approx([5.5 * MGDL_PER_MMOLL, 40, 7.25 * MGDL_PER_MMOLL])
     assert {r.source_unit for r in one.references} == {"mmol/L"}
 
@@ -194,6 +196,16 @@ def test_ambiguous_dates_are_refused_until_the_user_says_their_form(tmp_path: Pa
     for form, month in (("%d/%m/%Y %H:%M", 4), ("%m/%d/%Y %H:%M", 3)):
         (recording,) = libreview.read(path, ReadOptions(date_format=form, zone="UTC"))
         assert recording.start_utc is not None and recording.start_utc.month == month
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_scans_in_millimoles_with_decimal_commas(tmp_path: Path, separator: str) -> None:
+    head = LIBRE.replace("mg/dL", "mmol/L").replace(",", separator)
+    rows = [["x", "y", f"28-03-2026 21:0{i}", "1", "", '"6,5"', *[""] * 13] for i in range(3)]
+    (tmp_path / "a.csv").write_text("\n".join([head, *(separator.join(row) for row in rows)]) + "\n")
+    assert detect(tmp_path / "a.csv").format == "libreview"
+    (recording,) = libreview.read(tmp_path / "a.csv")
+    assert values(recording, "scan") == pytest.approx([6.5 * MGDL_PER_MMOLL] * 3)
 
 
 def test_readings_that_are_there_twice_count_once(tmp_path: Path) -> None:

@@ -60,13 +60,14 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     Raises `empty_recording`, `malformed`, `local_time`, `unit`, `ambiguous_date`.
     """
     options = options or ReadOptions()
-    rows, separator = cells(path)
+    rows, _ = cells(path)
     at = next((i for i, row in enumerate(rows[:5]) if _header(row)), None)
     if at is None:
         raise InputError("malformed", "the header of a Clarity export is missing")
     unit = (_UNIT.search(rows[at][VALUE]) or [""])[0].strip("()")
     body = [row + [""] * (TRANSMITTER + 2 - len(row)) for row in rows[at + 1 :]]
-    log = Log({}, local=True, decimal="," if separator == ";" else ".", device=_device(body))
+    commas = any("," in row[place] for row in body for place in (VALUE, *_AMOUNTS.values()))
+    log = Log({}, local=True, decimal="," if commas else ".", device=_device(body))
     log.dropped = _dropped(rows[at], body)
     timed = [row for row in body if row[1]]
     if not timed:

@@ -40,13 +40,14 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     Raises `empty_recording`, `malformed`, `ambiguous_date`, `local_time`, `unit`.
     """
     options = options or ReadOptions()
-    rows, separator = cells(path)
+    rows, _ = cells(path)
     at = next((i for i, row in enumerate(rows[:6]) if _header(row)), None)
     if at is None:
         raise InputError("malformed", "the header of a LibreView export is missing")
     header, body = rows[at], [row for row in rows[at + 1 :] if len(row) > SCAN]
     unit = (_UNIT.search(header[HISTORIC]) or ["", ""])[1]
-    decimal = "," if separator == ";" or any("," in row[HISTORIC] for row in body[:2000]) else "."
+    commas = any("," in cell for row in body for place in (HISTORIC, SCAN, STRIP) for cell in row[place : place + 1])
+    decimal = "," if commas else "."
     log = Log({}, local=True, decimal=decimal, device="FreeStyle Libre")
     log.dropped = [*(["first line"] if at else []), header[SERIAL], *header[13:14]]
     stamps = Stamps(options.date_format)
