@@ -9,6 +9,7 @@ from pulsewise.core.errors import PulsewiseError
 from pulsewise.judge.compare import compare
 from pulsewise.judge.result import from_json
 from pulsewise.judge.score import Settings
+from pulsewise.show.report import render
 
 QUICK = Settings(resamples=300)
 
@@ -53,6 +54,7 @@ def test_a_result_with_a_pair_is_read_back(tmp_path):
     assert from_json(result.to_json()).paired.headline == "new errs less than old"
     assert [p.estimator for p in result.quantities] == ["new", "old"]
     assert set(rows["estimator"].to_pylist()) == {"new", "old"}
+    assert "<h1>New errs less than old.</h1>" in render(result, rows)
 
 
 def test_rows_that_do_not_belong_together_are_refused(tmp_path):
