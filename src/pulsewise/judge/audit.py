@@ -217,6 +217,8 @@ def _copies(report: Report, split: Split | None) -> list[Finding]:
         if report.across_sides:
             came += f", {report.across_sides} on two sides of the split"
         fix = "remove the copy, or give both recordings the same person"
+        if not report.across_people:
+            fix = "remove the copy: it is of the same person, and counts twice"
         severity = "leak" if report.across_sides else "warning"
         rows = ", ".join(f"{a} and {b}" for a, b, _ in report.pairs[:3])
         found.append(
@@ -286,9 +288,11 @@ def _labels(store: Store, split: Split | None, seed: int) -> tuple[list[Finding]
     """Labels spread over windows, and labels carried by something else, for every quantity of the store."""
     quantities = [n.removeprefix("label_") for n in store.names if n.startswith("label_")]
     quantities = [q for q in quantities if not q.startswith(("age_", "flag_"))]
-    quantities = [q for q in quantities if store.column(f"label_{q}").dtype.kind != "U"]  # a rhythm is a name
+    named = [q for q in quantities if store.column(f"label_{q}").dtype.kind == "U"]  # a rhythm is a name
+    quantities = [q for q in quantities if q not in named]
     if not quantities:
-        return [], dict.fromkeys(("labels", *audit_labels.CARRIERS), "the store has no labels")
+        why = "the labels are names, no numbers" if named else "the store has no labels"
+        return [], dict.fromkeys(("labels", *audit_labels.CARRIERS), why)
     found: list[Finding] = []
     skipped: dict[str, str] = {}
     for quantity in quantities:

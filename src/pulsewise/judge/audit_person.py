@@ -49,6 +49,8 @@ def recognise(store: Store, seed: int = 0) -> Recognised | str:
         return "fewer than five people have windows to learn from and others to be recognised by"
     rows = np.sort(np.concatenate([known, asked]))
     features = _clean(features_of(store.windows(rows)))
+    if not features.shape[1]:
+        return "the signals have no feature that can be computed"
     names, code = np.unique(person[rows], return_inverse=True)
     learnt = np.isin(rows, known)
     answers = _nearest(features[learnt], code[learnt], features[~learnt], len(names))
