@@ -48,10 +48,12 @@ _PSEUDONYM = re.compile(r"[0-9a-f]{10}([#.-]\d{1,4})?")
 _EVENTS = _set(
     "beat rhythm ibi tag mark marker trigger classification insulin carbs device_peak device_beat peak r_peak",
     "breath pulse onset artefact artifact note stress rest",
+    "task window",
 )
 _WORDS = _set(
     "movement sinus rhythm inconclusive atrial fibrillation flutter high low heart rate poor recording rest",
     "stress inspiration expiration sr pac pvc af afib afl n sbr svta vt b t vfl pref bii ab nod p not valid",
+    "sample",
 )
 _CODE = re.compile(r"[+-]?\d+(?:[.,]\d+)?|\(?[A-Z]{1,2}|[A-Za-z|~+!/\"^?\[\]()@=x*]")
 _METHODS = frozenset(
