@@ -72,7 +72,8 @@ class Tracking:
     concordance : Number
         Share of changes of at least `least` in which the estimate moved the same way; 0.5 by chance.
     by_change, by_time : tuple of Bin
-        Errors by how far the reference has moved, and by how long ago the baseline was.
+        Errors by how far the reference has moved, and by how long ago the baseline was; with a calibration, time is
+        counted from the first reading judged with it, because the rows do not say when the calibrating one was.
     why : str
         Why there is nothing.
     """
