@@ -172,3 +172,12 @@ def test_recordings_with_fibrillation_and_without_are_told_apart(real_data: Path
         said = measure(lead.samples[:end], lead.rate, "ecg", include=("rhythm",)).to_dict()["summary"]["rhythm"]
         fibrillation = any("AFIB" in e.text and e.time < 60 for e in recording.events if e.kind == "rhythm")
         assert (said["value"] == "af") == fibrillation, (path.stem, said)
+
+
+def test_the_breath_is_measured_where_the_recording_is_long_enough() -> None:
+    t = np.arange(90 * 100) / 100
+    swing = np.sin(2 * np.pi * 0.25 * t)
+    x = np.exp(3 * np.cos(2 * np.pi * 1.2 * t + 0.3 * swing) - 3) * (1 + 0.2 * swing) + 0.3 * swing
+    said = measure(x, 100).to_dict()["summary"]["respiratory_rate"]
+    assert said["value"] == pytest.approx(15, abs=1) and said["low"] <= said["value"] <= said["high"]
+    assert measure(x[:1000], 100).to_dict()["summary"]["respiratory_rate"] == {"abstained": ["too_short"]}

@@ -7,6 +7,7 @@ the summary; each window is then judged on its own samples (`vitals`), and a qua
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -24,6 +25,7 @@ from pulsewise.signals.motion import SPAN_S
 from pulsewise.signals.motion import track as follow
 from pulsewise.signals.pulsewaves import fiducials
 from pulsewise.signals.quality import judge
+from pulsewise.signals.respiration import respiration
 from pulsewise.signals.seconds import per_second
 from pulsewise.signals.summary import summarise
 from pulsewise.signals.track import Track
@@ -117,10 +119,11 @@ def measure(
     single = len(spans) == 1 and duration <= 1.5 * WINDOW_S
     channels = [_channel(x, mask, hz, PULSATILE[kind], tuple(edits), groups, single) for x, mask in rows]
     heart = _Follower(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
+    breath = [_breath(one, groups) for one in channels]
     found: list[WindowMeasures] = []
     for a, b in spans:
-        context = Context(None if heart is None else partial(heart.over, a, b), acc is not None, None, qtc, groups)
-        found.append(_best([look(one, a, b, i, context) for i, one in enumerate(channels)]))
+        context = Context(None if heart is None else partial(heart.over, a, b), acc is not None, qtc, groups)
+        found.append(_best([look(one, a, b, i, replace(context, breath=breath[i])) for i, one in enumerate(channels)]))
     chosen = channels[_most([w.channel for w in found if w.quality > 0])]
     about = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
     score, reasons = per_second(chosen.samples, chosen.mask, hz, chosen.kind, chosen.beats, found)
@@ -199,6 +202,13 @@ def window_spans(duration: float, window: float | None, step: float | None) -> l
     if hop >= length and rest >= length / 2:
         spans.append((count * hop, duration))
     return spans
+
+
+def _breath(one: Channel, groups: frozenset[str]) -> Track | None:
+    """The respiratory rate followed over one channel, where it is wanted."""
+    if "respiration" not in groups:
+        return None
+    return respiration(one.samples, one.rate, one.kind, beats=one.beats, valid=one.mask)
 
 
 class _Follower:

@@ -250,6 +250,7 @@ def _median(values: Array, unit: str) -> Value:
     there = values[np.isfinite(values)]
     if len(there) < max(_FEWEST, 0.3 * len(values)):
         return abstain("few_beats")
-    low, middle, high = np.percentile(there, (25, 50, 75))
+    there.sort()
+    low, middle, high = np.interp(np.array((0.25, 0.5, 0.75)) * (len(there) - 1), np.arange(len(there)), there)
     half = 1.645 * 1.2533 * float(high - low) / 1.349 / float(np.sqrt(len(there)))
     return Value(float(middle), unit, float(middle) - half, float(middle) + half)

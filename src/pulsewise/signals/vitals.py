@@ -72,18 +72,19 @@ class Context:
         Gives the tracker's reading of the window; asked only where beats alone do not decide.
     arm : bool
         Whether there is an accelerometer.
-    breath : Track, optional
     formula : str
         Of QTc.
     groups : frozenset of str
         What is measured (`measure.GROUPS`).
+    breath : Track, optional
+        The respiratory rate of this channel.
     """
 
     heart: Callable[[], Tracked | None] | None = None
     arm: bool = False
-    breath: Track | None = None
     formula: str = "fridericia"
     groups: frozenset[str] = field(default_factory=frozenset)
+    breath: Track | None = None
 
 
 def window(one: Channel, start: float, end: float, number: int, context: Context) -> WindowMeasures:
