@@ -86,6 +86,14 @@ def test_people_are_left_out_as_if_the_model_were_fitted_without_them() -> None:
     assert rocket._left_out(x @ x.T, y, group, 0.7) == pytest.approx(np.mean(errors))
 
 
+def test_with_nothing_to_find_the_model_stays_near_the_mean() -> None:
+    windows = waves(40, 1)
+    y = np.random.default_rng(9).normal(size=(40, 1))
+    model = rocket.build(rocket.Config(kernels=60))
+    model.fit(windows, y, seed=0)
+    assert model.predict(windows).std() < 0.5 * y.std()
+
+
 def test_windows_of_one_reading_count_once_and_missing_labels_not_at_all() -> None:
     windows = waves(8)
     goal = targets(windows)

@@ -23,6 +23,9 @@ VIEWS = ("raw", "filtered", "derivative")
 PENALTIES = tuple(float(p) for p in 10.0 ** np.arange(-2, 3.01, 0.25))
 PEOPLE = (0.0, 0.3, 1.0)
 """Weights of each standardised demographic, where 1 is the weight of all convolution features together."""
+INTERCEPT = 100.0
+"""Weight of a constant feature while people are left out, next to 1 for all features. Without it a person left out of
+columns with mean 0 would still be known, as what the others lack to a sum of 0, and the smallest penalty would win."""
 CHUNK = 256
 
 
@@ -197,7 +200,7 @@ def _ridge(signal: Array, people: Array, windows: Windows, target: Array) -> Sta
     z, d = (x - mean) * gain, filled.apply(people[use][first])
     best: tuple[float, float, float] | None = None
     for weight in PEOPLE if d.shape[1] else (0.0,):
-        gram = z @ z.T + weight**2 * d @ d.T
+        gram = z @ z.T + weight**2 * d @ d.T + INTERCEPT
         for penalty in PENALTIES:
             error = _left_out(gram, y, group, penalty)
             if best is None or error < best[0]:
