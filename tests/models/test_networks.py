@@ -29,6 +29,7 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "siamquality, bottlenecks": ("siamquality", {"width": 4, "depth": 50}),
     "transformer": ("transformer", {"size": 16, "heads": 2, "layers": 2}),
     "tiny": ("tiny", {}),
+    "fusion": ("fusion", {"width": 4, "stages": 2}),
     "resnet with attention": ("resnet", {"width": 4, "depth": 18, "attention": True, "heads": 4}),
 }
 CASES = pytest.mark.parametrize("case", SMALL)

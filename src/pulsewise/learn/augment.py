@@ -37,8 +37,7 @@ class Augment:
         Share of windows with a burst of motion in them: 0.5 to 3 s of 1 to 4 Hz swings with a jump of the baseline, up
         to 2 SDs.
     channel_dropout : float
-        Chance of each channel to be missing (all zero, as for a model a channel is that is not there); one always
-        stays.
+        Chance of each channel to be missing (NaN here; the mean of all windows, 0, for the model); one always stays.
     """
 
     noise: float = 0.0
@@ -148,5 +147,5 @@ def _dropped(x: Array, chance: float, random: np.random.Generator) -> Array:
     gone = random.random(x.shape[:2]) < chance
     stays = random.integers(0, x.shape[1], len(x))
     gone[np.arange(len(x)), stays] = False
-    result: Any = np.where(gone[:, :, None], 0.0, x)
+    result: Any = np.where(gone[:, :, None], np.nan, x)
     return np.asarray(result)

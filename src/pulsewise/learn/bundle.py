@@ -108,6 +108,7 @@ class Bundle:
     def stated(self, windows: Windows, force: bool = False) -> tuple[Floats, Floats, Floats]:
         """The value, and how far the model's own interval reaches down and up from it (0: it states none)."""
         samples, finite = self._samples(windows, force)
+        windows = self.placed(windows)
         scaling, here = self.facts.scaling, finite[:, None]
         if self.graph is not None:
             found = np.where(here, self.graph.outputs(samples), np.nan)
@@ -154,9 +155,35 @@ class Bundle:
     def _samples(self, windows: Windows, force: bool) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         self.check_trained(force)
         self.check_windows(windows)
-        finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
-        samples = windows.samples if finite.all() else np.where(finite[:, None, None], windows.samples, np.float32(0))
-        return samples, finite
+        samples = self.placed(windows).samples
+        finite = self.usable(samples)
+        keep = finite[:, None] & self.present(samples) if self.any_channels else finite[:, None]
+        blank = np.float32(np.nan if self.any_channels else 0)
+        return (samples if keep.all() else np.where(keep[:, :, None], samples, blank)), finite
+
+    @cached_property
+    def any_channels(self) -> bool:
+        """Whether windows may lack channels: the model was made for it, and leaves them out."""
+        return self.graph is None and self.facts.model.neural and bool(getattr(self._plugin, "ANY_CHANNELS", False))
+
+    def placed(self, windows: Windows) -> Windows:
+        """Windows with every channel of the model in its order; NaN throughout where one is missing."""
+        wanted = self.facts.channels
+        if windows.channels == wanted or not self.any_channels:
+            return windows
+        samples = np.full((len(windows), len(wanted), windows.length), np.nan, np.float32)
+        for c, name in enumerate(windows.channels):
+            samples[:, wanted.index(name)] = windows.samples[:, c]
+        return replace(windows, samples=samples, channels=wanted)
+
+    def present(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which channels of windows (N, C, T) are there, whole: (N, C)."""
+        return np.asarray(np.isfinite(samples).all(axis=2))
+
+    def usable(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which windows (N, C, T) can be answered: with every channel, or with any where the model takes any."""
+        here = self.present(samples)
+        return np.asarray(here.any(axis=1) if self.any_channels else here.all(axis=1))
 
     def check_trained(self, force: bool = False) -> None:
         """Raise `untrained` for a bundle that was never trained, unless forced."""
@@ -170,7 +197,8 @@ class Bundle:
     def check_windows(self, windows: Windows) -> None:
         """Raise `modality`, `rate` or `length` for windows that are not of the kind the model was made for."""
         f = self.facts
-        if windows.channels != f.channels:
+        some = self.any_channels and len(windows.channels) > 0 and set(windows.channels) <= set(f.channels)
+        if windows.channels != f.channels and not some:
             came, wanted = ", ".join(windows.channels), ", ".join(f.channels)
             raise InputError("modality", f"the model needs windows of {wanted}; {came} came")
         check_rate_fits(windows.rate, f.rate)

@@ -69,12 +69,17 @@ class Domain:
         return found
 
     def outside(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which windows (N, C, T), scaled or not as at fitting, lie outside any range: shape (N,)."""
+        """Which windows (N, C, T), scaled or not as at fitting, lie outside any range: shape (N,).
+
+        A channel that is missing (NaN throughout) lies in no range and outside none.
+        """
         found = np.zeros(len(samples), dtype=bool)
+        here = np.asarray(~np.isnan(samples).all(axis=2))
+        samples = samples if here.all() else np.where(here[:, :, None], samples, np.float32(0))
         table = statistics(samples)
         for item in self.ranges:
             values = table[item.statistic][:, item.channel]
-            found |= ~((values >= item.low) & (values <= item.high))
+            found |= ~((values >= item.low) & (values <= item.high)) & here[:, item.channel]
         return found
 
 

@@ -36,6 +36,9 @@ def estimate(bundle: Bundle, recording: Recording, *, force: bool = False) -> li
     if not (bundle.trained or force):
         return _whole(bundle, recording, "untrained")
     conditioning, cutting = configs(bundle)
+    if bundle.any_channels:
+        here = tuple(name for name in cutting.channels if _has(recording, name))
+        cutting = replace(cutting, channels=here or cutting.channels)
     try:
         windows, dropped = windows_of(recording, at_rate(bundle, _rates(bundle, recording), conditioning), cutting)
     except NoSignalError:
@@ -58,8 +61,11 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
     if not (bundle.trained or force):
         bundle.check_windows(windows)
     answers = bundle.answer_windows(windows, force=force) if bundle.trained or force else None
-    finite = np.asarray(np.isfinite(windows.samples).all(axis=(1, 2)))
-    refused = facts.domain.refused(np.where(finite[:, None, None], windows.samples, np.float32(0)), windows.columns)
+    samples = bundle.placed(windows).samples
+    finite = bundle.usable(samples)
+    blank = np.float32(np.nan if bundle.any_channels else 0)
+    seen = np.where((bundle.present(samples) if bundle.any_channels else finite[:, None])[:, :, None], samples, blank)
+    refused = facts.domain.refused(seen, windows.columns)
     start, beat = windows.columns["start"], windows.columns["beat_index"]
     number = windows.columns.get("window", np.arange(len(windows)))
     quality = windows.columns["quality"]
@@ -125,7 +131,13 @@ def at_rate(bundle: Bundle, rates: Sequence[float], conditioning: condition.Conf
 
 
 def _rates(bundle: Bundle, recording: Recording) -> list[float]:
-    return [recording.signal(channel).rate for channel in bundle.facts.channels]
+    names = bundle.facts.channels
+    some = tuple(name for name in names if _has(recording, name)) if bundle.any_channels else names
+    return [recording.signal(channel).rate for channel in some or names]
+
+
+def _has(recording: Recording, channel: str) -> bool:
+    return any(channel in (signal.name, signal.kind) for signal in recording.signals)
 
 
 def _whole(bundle: Bundle, recording: Recording, reason: str) -> list[Estimate]:

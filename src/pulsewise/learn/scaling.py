@@ -67,9 +67,10 @@ class Scaling:
             raise ValueError("means are finite and standard deviations above 0")
 
     def inputs(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Samples (N, C, T) in the scale the model sees."""
+        """Samples (N, C, T) in the scale the model sees; 0 where a channel is missing (NaN)."""
         mean = np.array(self.input_mean, np.float32)[:, None]
-        return np.asarray((samples - mean) / np.array(self.input_sd, np.float32)[:, None], np.float32)
+        scaled = np.asarray((samples - mean) / np.array(self.input_sd, np.float32)[:, None], np.float32)
+        return np.where(np.isnan(scaled), np.float32(0), scaled) if np.isnan(scaled).any() else scaled
 
     def targets(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Targets (N, K) in the scale the model answers in; NaN stays NaN."""
