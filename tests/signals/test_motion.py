@@ -10,7 +10,7 @@ from scipy import io
 
 from pulsewise.core.errors import PulsewiseError
 from pulsewise.signals.motion import Stream, clean, track
-from pulsewise.signals.motion_features import NAMES, Work, features, residual
+from pulsewise.signals.motion_features import BESIDE, Work, features, residual
 
 
 def beats(rate: float, seconds: float, bpm: float = 72.0) -> np.ndarray:
@@ -134,7 +134,7 @@ def test_features_have_no_scale() -> None:
     good = np.ones((2, 1000), dtype=bool)
     one, _ = features(Work(ppg, good, arm), 0, 10, whole=True)
     other, _ = features(Work(ppg * 1000, good, arm * 0.01), 0, 10, whole=True)
-    assert one.shape == (10, len(NAMES), 97)
+    assert one.shape == (10, len(BESIDE), 97)
     assert one == pytest.approx(other, abs=2e-2)
 
 

@@ -10,6 +10,8 @@ runs held out are printed there and by `make known-answers`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import signal as _scipy
@@ -19,7 +21,7 @@ from pulsewise.core.limits import check_rate
 from pulsewise.signals import motion_features as mf
 from pulsewise.signals.motion_work import BAND, Feeder, bring
 from pulsewise.signals.score import Scorer, load
-from pulsewise.signals.track import Track, follow, read, smooth, steps
+from pulsewise.signals.track import Track, around, follow, read, smooth, steps, support
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,6 +32,8 @@ LOWEST_RATE = 20.0
 SPAN_S = mf.WINDOW / mf.RATE
 _BLOCK = 128
 _REACH = 5.0
+MEMORY = 15
+"""Windows over which the support of the evidence is averaged: 30 s."""
 
 
 def track(
@@ -40,6 +44,7 @@ def track(
     *,
     causal: bool = False,
     abstain: bool = True,
+    scorer: Scorer | None = None,
 ) -> Track:
     """Heart rate of 8 s windows every 2 s.
 
@@ -56,7 +61,10 @@ def track(
     causal : bool
         Use nothing later than each window's end.
     abstain : bool
-        False gives a number in every window that has a signal, however doubtful.
+        Where the probability is spread too widely, or the evidence of half a minute supports the rate too little
+        (`widest` and `least` in the script of the fit). False gives a number in every window that has a signal.
+    scorer : Scorer, optional
+        Other coefficients than those shipped, for judging on people whom they have not seen.
 
     Returns
     -------
@@ -80,11 +88,13 @@ def track(
     x, good = bring(p, rate)
     arm = None if a is None else _fitted(bring(a, acc_rate or rate)[0], x.shape[1])
     work = mf.Work(_single(x), good, None if arm is None else _single(arm))
-    scorer = load("motion")
+    scorer = scorer or load(_name(arm is not None))
     score, usable, told = _scores(work, scorer, 0, mf.window_count(x.shape[1]), whole=not causal)
-    moves = _moves(scorer, arm is not None)
+    moves = _moves(scorer)
     probability = follow(score, moves) if causal else smooth(score, moves)
-    return _told(probability, usable, told, 0, scorer, a is not None, causal, abstain)
+    seen = _Seen(usable, told, _support(score, probability, scorer))
+    backed = around(seen.backed, MEMORY, causal=causal)
+    return _told(probability, replace(seen, backed=backed), 0, scorer, causal, abstain)
 
 
 class Stream:
@@ -109,9 +119,10 @@ class Stream:
         self._a = np.zeros((axes, 0))
         self._first = 0  # work sample at which the buffers begin
         self._next = 0  # next window
-        self._scorer = load("motion")
-        self._moves = _moves(self._scorer, self._arm is not None)
+        self._scorer = load(_name(axes > 0))
+        self._moves = _moves(self._scorer)
         self._now: Array | None = None
+        self._backed = np.empty(0)  # support of the last windows
 
     def push(self, ppg: ArrayLike, acc: ArrayLike | None = None) -> Track:
         """The windows that these samples complete; ppg (C, T) or (T,), acc (A, T')."""
@@ -142,13 +153,16 @@ class Stream:
         offset = self._first // mf.STEP
         score, usable, told = _scores(work, self._scorer, first - offset, last - offset, whole=False)
         probability = follow(score, self._moves, start=self._now)
+        backed = np.concatenate((self._backed, _support(score, probability, self._scorer)))
+        self._backed = backed[-MEMORY:]
+        seen = _Seen(usable, told, around(backed, MEMORY, causal=True)[len(backed) - len(score) :])
         if last > first:
             self._now, self._next = probability[-1], last
         drop = max(0, self._next * mf.STEP + mf.WINDOW - mf.LONG - mf.STEP) // mf.STEP * mf.STEP - self._first
         if drop > 0:
             self._x, self._good, self._a = self._x[:, drop:], self._good[:, drop:], self._a[:, drop:]
             self._first += drop
-        return _told(probability, usable, told, first, self._scorer, self._arm is not None, True, True)
+        return _told(probability, seen, first, self._scorer, True, True)
 
 
 def clean(ppg: ArrayLike, rate: float, acc: ArrayLike, acc_rate: float | None = None) -> Array:
@@ -246,15 +260,17 @@ def _single(x: Array) -> NDArray[np.float32]:
     return x.astype(np.float32)
 
 
-def _moves(scorer: Scorer, arm: bool) -> Array:
-    kind = "arm" if arm else "alone"
-    return steps(GRID, scorer.constants[f"step_{kind}"], scorer.constants[f"floor_{kind}"])
+def _name(arm: bool) -> str:
+    return "motion_arm" if arm else "motion_alone"
+
+
+def _moves(scorer: Scorer) -> Array:
+    return steps(GRID, scorer.constants["step"], scorer.constants["floor"])
 
 
 def _scores(work: mf.Work, scorer: Scorer, first: int, last: int, *, whole: bool) -> tuple[Array, Array, Array]:
     """Log-scores on GRID (N, G), usable share (N,) and the part of the PPG the arm explains (N,), in bounded memory."""
-    explained = mf.NAMES.index("explained8")
-    heat = scorer.constants["heat_alone" if work.arm is None else "heat_arm"]
+    explained, heat = mf.BESIDE.index("explained8"), scorer.constants["heat"]
     scores, usable, told = [np.empty((0, len(GRID)))], [np.empty(0)], [np.empty(0)]
     for a in range(first, last, _BLOCK):
         seen, share = mf.features(work, a, min(a + _BLOCK, last), whole=whole)
@@ -262,7 +278,7 @@ def _scores(work: mf.Work, scorer: Scorer, first: int, last: int, *, whole: bool
         coarse[share < 0.6] = 0.0
         scores.append(fine(coarse) * heat)
         usable.append(share.astype(np.float64))
-        told.append(seen[:, explained, 0].astype(np.float64))
+        told.append(np.zeros(len(seen)) if work.arm is None else seen[:, explained, 0].astype(np.float64))
     return np.concatenate(scores), np.concatenate(usable), np.concatenate(told)
 
 
@@ -274,25 +290,38 @@ def fine(score: Array) -> Array:
     return out
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Per window (N,): share that can be used, part of the PPG the arm explains, support of the evidence."""
+
+    usable: Array
+    explained: Array
+    backed: Array
+
+
+def _support(score: Array, probability: Array, scorer: Scorer) -> Array:
+    value, _, _ = read(probability, GRID, _REACH)
+    return support(score / scorer.constants["heat"], value, GRID, _REACH + 1)
+
+
 def _told(
     probability: Array,
-    usable: Array,
-    explained: Array,
+    seen: _Seen,
     first: int,
     scorer: Scorer,
-    arm: bool,
     causal: bool,
     abstain: bool,
 ) -> Track:
     value, spread, trust = read(probability, GRID, _REACH)
-    kind = ("arm" if arm else "alone") + ("_causal" if causal else "_whole")
+    kind = "causal" if causal else "whole"
     half = np.maximum(1.0, scorer.constants[f"width_{kind}"] * (spread + 0.5))
-    none = usable < 0.6
-    least = scorer.constants[f"least_{kind}"] if abstain else 0.0
-    doubt = trust < least
+    none = seen.usable < 0.6
+    doubt = np.zeros(len(value), dtype=bool)
+    if abstain:
+        doubt = (spread > scorer.constants[f"widest_{kind}"]) | (seen.backed < scorer.constants[f"least_{kind}"])
     reasons = tuple(
         (("flat",) if u < 0.05 else ("gap",)) if n else (("motion",) if e > 0.3 else ("noise",)) if d else ()
-        for n, d, u, e in zip(none, doubt, usable, explained, strict=True)
+        for n, d, u, e in zip(none, doubt, seen.usable, seen.explained, strict=True)
     )
     silent = none | doubt
     time = (np.arange(first, first + len(value), dtype=np.float64) * mf.STEP + mf.WINDOW / 2) / mf.RATE

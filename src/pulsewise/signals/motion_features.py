@@ -26,8 +26,11 @@ BINS = np.arange(30.0, 223.0, 2.0)
 
 PLAIN = ("ppg_mean", "ppg_best", "ppg_half", "ppg_double", "ppg_16s")
 WITH_ARM = ("left8_mean", "left8_best", "left30_mean", "left30_best", "left_16s", "less_arm", "over_arm",
-            "arm", "arm_half", "arm_double", "has_arm", "explained8", "explained30")  # fmt: skip
-NAMES = (*PLAIN, *WITH_ARM, "rate")
+            "arm", "arm_half", "arm_double", "explained8", "explained30")  # fmt: skip
+ALONE = (*PLAIN, "rate")
+"""Features without an accelerometer."""
+BESIDE = (*PLAIN, "rate", *WITH_ARM)
+"""Features with one."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,12 @@ def features(work: Work, first: int, last: int, *, whole: bool) -> tuple[Single,
         "ppg_16s": _log(_mean(_middle(_unit(medium)), ok)),
         "rate": np.broadcast_to(((BINS - 108) / 60).astype(np.float32), plain.shape),
     }
-    share = _mean(power, ok)
-    share = share / (share.max(axis=1, keepdims=True) + 1e-12)
-    if work.arm is None:
-        zero = np.zeros_like(plain)
-        own |= dict.fromkeys(WITH_ARM, zero)
-        own |= {"left8_mean": plain, "left30_mean": plain, "left8_best": own["ppg_best"]}
-        own |= {"left30_best": own["ppg_best"], "left_16s": own["ppg_16s"], "less_arm": share, "over_arm": _log(share)}
-    else:
+    if work.arm is not None:
+        share = _mean(power, ok)
+        share = share / (share.max(axis=1, keepdims=True) + 1e-12)
         own |= _beside_arm(work, at, ahead, around, pulse, ok, share)
-    return np.stack([own[name] for name in NAMES], axis=1).astype(np.float32), usable
+    names = ALONE if work.arm is None else BESIDE
+    return np.stack([own[name] for name in names], axis=1).astype(np.float32), usable
 
 
 def _beside_arm(
@@ -123,7 +122,6 @@ def _beside_arm(
         "arm": _log(same),
         "arm_half": _log(slow),
         "arm_double": _log(fast),
-        "has_arm": even,
         "explained8": even * _mean(told8[..., None], ok),
         "explained30": even * _mean(told30[..., None], ok),
     }
