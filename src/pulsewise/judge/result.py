@@ -206,7 +206,7 @@ class QuantityResult:
 
     @property
     def key(self) -> str:
-        """The quantity, with the number of the estimator where there are several: what tells the parts apart."""
+        """The quantity, with the name of the estimator where there are several: what tells the parts apart."""
         return f"{self.quantity} of {self.estimator}" if self.estimator else self.quantity
 
     def view(self, name: str) -> Scores:
