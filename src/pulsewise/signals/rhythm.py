@@ -1,9 +1,9 @@
 """Rhythm of a stretch of PPG or ECG: atrial fibrillation, sinus rhythm, ectopic beats, another one, or cannot say.
 
 Ten seconds at a time a forest of small trees weighs how irregular the intervals are (`irregularity`, the same numbers
-for both kinds of signal) and, for PPG, what pulses and spectrum show (`pulse_rhythm`). Noise is one of its classes, or
-for an ECG a low quality: such a stretch is not answered. `benchmarks/fit_rhythm.py` and `fit_rhythm_ecg.py` fit the
-forests and print how they do on people held out. Nothing here depends on unit, polarity or sampling rate.
+for both kinds of signal) and, for PPG, what pulses and spectrum show (`pulse_rhythm`). A piece of low quality, or one
+that looks like noise, is not answered. `benchmarks/fit_rhythm.py` and `fit_rhythm_ecg.py` fit the forests and print how
+they do on people held out. Nothing here depends on unit, polarity or sampling rate.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CLASSES = ("sinus", "ectopy", "other", "af", "noise")
 """What is told apart; `other` is a regular tachycardia. For an ECG, `noise` is left to `quality`."""
 
 _SURE, _SOME = 0.6, 0.15
-_LEAST_QUALITY = 0.3
+_LEAST_QUALITY = {"ppg": 0.5, "ecg": 0.3}
 _FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 
 
@@ -141,10 +141,8 @@ def _piece(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None) 
     row = features(x, mask, rate, kind, beats)
     if not np.isfinite(row[0]):
         return row, ("few_beats",)
-    if kind == "ecg":  # its intervals alone do not tell fibrillation from noise
-        judged = judge(x, rate, kind, mask)
-        return row, judged.why_low if judged.quality.score < _LEAST_QUALITY else ()
-    return row, ()
+    judged = judge(x, rate, kind, mask)
+    return row, judged.why_low if judged.quality.score < _LEAST_QUALITY[kind] else ()
 
 
 def features(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None = None) -> Array:
