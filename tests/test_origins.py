@@ -118,3 +118,21 @@ def test_the_recipe_runs_to_its_report(name: str, tmp_path: Path) -> None:
         assert [part.quantity for part in result.quantities] == ["sbp", "dbp"]
         assert all(part.scores[0].numbers["mae"].value > 0 for part in result.quantities)
     assert {"median", "time_of_day"} <= {control.name for control in result.quantities[0].controls}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("preset", ["hypo_pos", "hypo_null"])
+def test_the_cnn_lstm_finds_hypoglycaemia_in_new_people_where_the_ecg_shows_it_and_only_there(
+    preset: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    from pulsewise.cli.run import run_recipe
+
+    recipe = Path(__file__).resolve().parent.parent / "recipes" / "hypoglycemia-cnn-lstm.toml"
+    settings = [f"dataset.preset={preset}", "dataset.people=12", "dataset.windows=1", "train.epochs=12"]
+    run = run_recipe(recipe, out=tmp_path / "run", settings=[*settings, "split.folds=3", "evaluate.resamples=500"])
+    area = run.result().quantities[0].scores[0].numbers["auroc"]
+    if preset == "hypo_pos":
+        assert area.value > 0.8 and area.low > 0.6
+    else:
+        assert area.low < 0.5 < area.high
