@@ -181,3 +181,9 @@ def test_the_breath_is_measured_where_the_recording_is_long_enough() -> None:
     said = measure(x, 100).to_dict()["summary"]["respiratory_rate"]
     assert said["value"] == pytest.approx(15, abs=1) and said["low"] <= said["value"] <= said["high"]
     assert measure(x[:1000], 100).to_dict()["summary"]["respiratory_rate"] == {"abstained": ["too_short"]}
+
+
+def test_what_cannot_be_as_stated_is_said() -> None:
+    x, _ = ecg(250, 70, 30.0)
+    assert measure(x, 250, "ecg", unit="mV").to_dict()["recording"]["doubts"] == []
+    assert [d["code"] for d in measure(x / 1000, 250, "ecg", unit="mV").to_dict()["recording"]["doubts"]] == ["unit"]

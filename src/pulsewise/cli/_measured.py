@@ -136,6 +136,8 @@ def _page(file: str, one: Mapping[str, Any]) -> None:
         f"Signal quality {said['quality']:.2f}{upside_down}; {said['beats']} beats; a heart rate in "
         f"{said['windows_with_heart_rate']} of {said['windows']} windows."
     )
+    for doubt in recording.get("doubts") or ():
+        _output.prose(f"Doubtful: {doubt['message']}")
     stamp = "Simulated person. " if recording.get("synthetic") else ""
     _output.prose(f"{stamp}Estimated, not measured by a reference device. Research use. Not a medical device.")
 

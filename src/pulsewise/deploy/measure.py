@@ -129,6 +129,7 @@ def measure_recording(recording: Recording, job: Job | None = None) -> list[Meas
             valid=valid,
             edits=[e for e in job.edits if e.signal in names],
             qtc=job.qtc,
+            unit=first.unit if first.kind == "ecg" else "",
         )
         found.append(Measured(**{**vars(one), "recording": {**about(recording, group), **one.recording}}))
     return found

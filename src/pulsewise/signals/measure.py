@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,7 @@ from pulsewise.signals.fuse import Tracked, tracked
 from pulsewise.signals.measured import Measured, Value, WindowMeasures
 from pulsewise.signals.motion import SPAN_S
 from pulsewise.signals.motion import track as follow
+from pulsewise.signals.plausible import Doubt, doubts
 from pulsewise.signals.pulsewaves import fiducials
 from pulsewise.signals.quality import judge
 from pulsewise.signals.respiration import respiration
@@ -36,6 +38,8 @@ Array = NDArray[np.float64]
 
 WINDOW_S = 30.0
 """Length of a window (s) where none is asked for; a recording of up to one and a half of them is one window."""
+
+DOUBTS_S = 300.0
 
 PULSATILE = {"ppg": "ppg", "abp": "ppg", "ecg": "ecg"}
 """Kinds of signal with beats, and how they are looked at."""
@@ -61,6 +65,7 @@ def measure(
     edits: Sequence[Edit] = (),
     include: Iterable[str] | None = None,
     qtc: str = "fridericia",
+    unit: str = "",
 ) -> Measured:
     """Heart rate, rhythm, respiration, variability, pulse wave or QT, and quality: per window and over the recording.
 
@@ -88,6 +93,8 @@ def measure(
         Groups of `GROUPS` to measure; all that the kind has where None.
     qtc : str
         Formula of QTc (`qt.FORMULAS`).
+    unit : str
+        Of an ECG, as stated (`mV`): held against the height of its QRS complexes.
 
     Returns
     -------
@@ -125,7 +132,8 @@ def measure(
         context = Context(None if heart is None else partial(heart.over, a, b), acc is not None, qtc, groups)
         found.append(_best([look(one, a, b, i, replace(context, breath=breath[i])) for i, one in enumerate(channels)]))
     chosen = channels[_most([w.channel for w in found if w.quality > 0])]
-    about = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
+    about: dict[str, Any] = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
+    about["doubts"] = [vars(doubt) for doubt in _doubts(chosen, unit)]
     score, reasons = per_second(chosen.samples, chosen.mask, hz, chosen.kind, chosen.beats, found)
     summary = summarise(found, chosen, groups)
     return Measured(about, summary, found, chosen.beats, score, reasons, tuple(e.to_dict() for e in edits))
@@ -202,6 +210,13 @@ def window_spans(duration: float, window: float | None, step: float | None) -> l
     if hop >= length and rest >= length / 2:
         spans.append((count * hop, duration))
     return spans
+
+
+def _doubts(one: Channel, unit: str) -> tuple[Doubt, ...]:
+    """What cannot be as stated, from the first five minutes."""
+    end = min(len(one.samples), round(DOUBTS_S * one.rate))
+    beats = one.beats.between(0.0, end / one.rate)
+    return doubts(one.samples[:end], one.rate, one.kind, unit=unit, beats=beats, valid=one.mask[:end])
 
 
 def _breath(one: Channel, groups: frozenset[str]) -> Track | None:
