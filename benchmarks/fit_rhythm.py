@@ -69,22 +69,14 @@ def altered(x: np.ndarray, rate: float, rng: np.random.Generator) -> tuple[np.nd
     return x[: int(rng.uniform(9, 10) * to)] * rng.choice([-1, 1]), to
 
 
-def arrhythmia(table: Table, rng: np.random.Generator, *, again: bool = True) -> None:
+def arrhythmia(table: Table, rng: np.random.Generator) -> None:
     """The segments of the set, and each a second time as another device would give it."""
     with np.load(DATA / "ppg-arrhythmia/ppg_arrhythmia_uint16.npz") as d:
         samples, labels, people = d["ppg_u16"], d["label"], d["subject"]
     for raw, label, who in zip(samples, labels, people, strict=True):
         x = raw / 65535
         table.add(x, 100.0, LABELS[label], f"a{who}", "arrhythmia", label=label)
-        if again:
-            table.add(
-                *altered(x, 100.0, LABELS[label], rng),
-                LABELS[label],
-                f"a{who}",
-                "arrhythmia",
-                altered=True,
-                label=label,
-            )
+        table.add(*altered(x, 100.0, rng), LABELS[label], f"a{who}", "arrhythmia", altered=True, label=label)
 
 
 def regular(table: Table, rng: np.random.Generator) -> None:
