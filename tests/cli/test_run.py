@@ -226,6 +226,7 @@ def test_a_run_that_was_killed_goes_on(recipe: Path, tmp_path: Path) -> None:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
+    (out / ".run.json.0123abcd.part").write_text("{")  # killed while it wrote
     made = pulsewise.run(recipe, out=out, until="evaluate")
     assert made.stages["evaluate"]
     assert sorted(path.name for path in out.iterdir()) == sorted(set(FILES) - {"report.html"})

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from pulsewise.cli._provenance import provenance
 from pulsewise.cli._stages import STAGES
 from pulsewise.core import config
-from pulsewise.core.disk import lock, write_atomic, write_json
+from pulsewise.core.disk import lock, sweep, write_atomic, write_json
 from pulsewise.core.errors import ArtifactError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -194,12 +194,13 @@ def carry_out(run: Run, *, until: str = "report", overwrite: bool = False, redo:
     if until not in order:
         raise UsageError("usage", f"the stages are {', '.join(order)}; {until!r} came")
     known = run.folder / "run.json"
-    there = {path.name for path in run.folder.iterdir()} if run.folder.is_dir() else set()
-    if there - {".lock"} and not known.is_file() and not overwrite:
+    there = [path.name for path in run.folder.iterdir()] if run.folder.is_dir() else []
+    if any(not name.endswith(".part") for name in there if name != ".lock") and not known.is_file() and not overwrite:
         raise UsageError(
             "output_exists", f"{run.folder.name} holds something that is not a run", fix="choose another --out"
         )
     with lock(run.folder):
+        sweep(run.folder)
         if overwrite:
             _empty(run.folder)
         if known.is_file():

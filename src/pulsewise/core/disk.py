@@ -67,6 +67,12 @@ def write_json(path: Path, data: Any, *, overwrite: bool = True) -> Path:
     return write_atomic(path, text, overwrite=overwrite)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left half-written in a folder (not below it), while it is locked."""
+    for part in folder.glob(".*.part"):
+        part.unlink(missing_ok=True)
+
+
 def _fsync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -22,7 +22,7 @@ from typing import Any
 
 from pulsewise.core import interrupt
 from pulsewise.core.config import to_table
-from pulsewise.core.disk import lock, sha256, write_atomic, write_json
+from pulsewise.core.disk import lock, sha256, sweep, write_atomic, write_json
 from pulsewise.core.errors import ArtifactError, InputError, NoSignalError, PulsewiseError, SetupError
 from pulsewise.core.plugin import Dataset
 from pulsewise.core.recording import Recording
@@ -127,6 +127,7 @@ def prepare(
     """
     job = Job(dataset, Path(out).resolve(), condition, window, label, tuple(quantities), width)
     with lock(job.out):
+        sweep(job.out)
         settings = job.settings()
         wanted = {name: job.key(name, settings) for name in sorted(dataset.ids())}
         if label.table and len(wanted) > 1 and not labels.read(label.table).by_record:
