@@ -19,7 +19,7 @@ from pulsewise.core.limits import check_rate
 from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm, pulses
 from pulsewise.signals.beats import Beats, find_beats
 from pulsewise.signals.front import Samples
-from pulsewise.signals.quality import judge
+from pulsewise.signals.quality import Judged, judge
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -34,6 +34,8 @@ CLASSES = ("sinus", "ectopy", "other", "af", "noise")
 """What is told apart; `other` is a regular tachycardia. For an ECG, `noise` is left to `quality`."""
 
 _SURE, _SOME = 0.6, 0.15
+CLEAN = 0.9
+"""Quality from which the pieces of a stretch are not judged for themselves."""
 _LEAST_QUALITY = {"ppg": 0.5, "ecg": 0.3}
 _FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 
@@ -61,7 +63,13 @@ class Rhythm:
 
 
 def rhythm(
-    samples: ArrayLike, rate: float, kind: str = "ppg", *, beats: Beats | None = None, valid: ArrayLike | None = None
+    samples: ArrayLike,
+    rate: float,
+    kind: str = "ppg",
+    *,
+    beats: Beats | None = None,
+    valid: ArrayLike | None = None,
+    judged: Judged | None = None,
 ) -> Rhythm:
     """The rhythm of one channel of PPG or ECG.
 
@@ -76,6 +84,9 @@ def rhythm(
         Those of these samples, where they are known or corrected; else they are found.
     valid : array_like of bool, shape (T,), optional
         False where a sample is missing.
+    judged : Judged, optional
+        What `quality.judge` says of these samples, where that is known: the pieces of a clean stretch (0.9 or more) are
+        then not judged for themselves.
 
     Returns
     -------
@@ -101,10 +112,12 @@ def rhythm(
     edges = np.linspace(0, len(x), max(round(len(x) / rate / PIECE_S), 1) + 1).astype(np.int64)
     if kind == "ecg" and beats is None:
         beats = find_beats(x, rate, kind, valid=mask)
+    if judged is not None and len(edges) > 2 and judged.quality.score < CLEAN:
+        judged = None
     rows: list[Array] = []
     reasons: list[str] = []
     for a, b in itertools.pairwise(edges.tolist()):
-        row, why = _piece(x[a:b], mask[a:b], rate, kind, None if beats is None else _part(beats, a, b, rate))
+        row, why = _piece(x[a:b], mask[a:b], rate, kind, None if beats is None else _part(beats, a, b, rate), judged)
         rows += [row] if not why else []
         reasons += why
     if 2 * len(rows) < len(edges) - 1 or not rows:
@@ -132,7 +145,9 @@ def _part(beats: Beats, a: int, b: int, rate: float) -> Beats:
     return Beats(part.index - a, part.time - a / rate, part.polarity, part.segment)
 
 
-def _piece(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None) -> tuple[Array, tuple[str, ...]]:
+def _piece(
+    x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None, judged: Judged | None
+) -> tuple[Array, tuple[str, ...]]:
     """The features of one piece, or why it has none."""
     found = faults.find(x, mask, rate, kind)
     fatal = tuple(reason for reason in found if reason in _FATAL)
@@ -141,7 +156,7 @@ def _piece(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None) 
     row = features(x, mask, rate, kind, beats)
     if not np.isfinite(row[0]):
         return row, ("few_beats",)
-    judged = judge(x, rate, kind, mask)
+    judged = judged or judge(x, rate, kind, mask)
     return row, judged.why_low if judged.quality.score < _LEAST_QUALITY[kind] else ()
 
 

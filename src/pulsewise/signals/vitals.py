@@ -18,7 +18,7 @@ from pulsewise.signals.pulsewaves import Fiducials, wave_values
 from pulsewise.signals.qt import qt
 from pulsewise.signals.quality import Judged, judge
 from pulsewise.signals.rate import rate_of, repeats
-from pulsewise.signals.rhythm import PIECE_S, Rhythm, rhythm
+from pulsewise.signals.rhythm import CLEAN, PIECE_S, Rhythm, rhythm
 from pulsewise.signals.track import Track
 
 Mask = NDArray[np.bool_]
@@ -94,7 +94,7 @@ def window(one: Channel, start: float, end: float, number: int, context: Context
     quality = judged.quality
     first, last = (int(i) for i in np.searchsorted(one.beats.time, (start, end)))
     beats = one.beats.between(start, end)
-    said, noise = _rhythm(one, a, b, beats) if "rhythm" in context.groups else (abstain("unavailable"), 1.0)
+    said, noise = _rhythm(one, a, b, beats, judged) if "rhythm" in context.groups else (abstain("unavailable"), 1.0)
 
     def doubt(bpm: float) -> bool:
         short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
@@ -137,10 +137,10 @@ def _local(one: Channel, a: int, beats: Beats) -> Beats:
     return Beats(beats.index - a, beats.time - a / one.rate, beats.polarity, beats.segment)
 
 
-def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
+def _rhythm(one: Channel, a: int, b: int, beats: Beats, judged: Judged) -> tuple[Value, float]:
     """The rhythm of samples a to b, from the recording's beats, and how likely it is none."""
-    said = _of_worst(one, a, b, beats) or rhythm(
-        one.samples[a:b], one.rate, one.kind, beats=_local(one, a, beats), valid=one.mask[a:b]
+    said = _of_worst(one, a, b, beats, judged) or rhythm(
+        one.samples[a:b], one.rate, one.kind, beats=_local(one, a, beats), valid=one.mask[a:b], judged=judged
     )
     noise = said.shares[-1] if said.shares else 1.0
     if said.reasons:
@@ -148,7 +148,7 @@ def _rhythm(one: Channel, a: int, b: int, beats: Beats) -> tuple[Value, float]:
     return Value(said.value, more={"af_probability": said.af_probability}), noise
 
 
-def _of_worst(one: Channel, a: int, b: int, beats: Beats) -> Rhythm | None:
+def _of_worst(one: Channel, a: int, b: int, beats: Beats, judged: Judged) -> Rhythm | None:
     """The rhythm of the ten seconds with the least even intervals, where that is surely sinus rhythm; else None.
 
     A window is then sinus rhythm throughout, and two of three pieces need not be looked at.
@@ -165,7 +165,9 @@ def _of_worst(one: Channel, a: int, b: int, beats: Beats) -> Rhythm | None:
         return None
     low, high = int(edges[worst]), int(edges[worst + 1])
     part = beats.between(low / one.rate, high / one.rate)
-    said = rhythm(one.samples[low:high], one.rate, one.kind, beats=_local(one, low, part), valid=one.mask[low:high])
+    clean = judged if judged.quality.score >= CLEAN else None
+    x, valid = one.samples[low:high], one.mask[low:high]
+    said = rhythm(x, one.rate, one.kind, beats=_local(one, low, part), valid=valid, judged=clean)
     return said if said.value == "sinus" and said.shares and said.shares[-1] < _LITTLE else None
 
 
