@@ -145,3 +145,11 @@ def test_stop_by_the_user(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setattr("pulsewise.cli.list.entries", stop)
     assert cli.status(["list", "tasks"]) == 130
     assert capsys.readouterr().err.splitlines() == ["stopped"]
+
+
+def test_a_second_sigterm_does_not_disturb_the_ending() -> None:
+    code = "import os, signal, sys, atexit; from pulsewise.cli import main; "
+    code += "atexit.register(lambda: os.kill(os.getpid(), signal.SIGTERM)); "
+    code += "main._invoke = lambda arguments: os.kill(os.getpid(), signal.SIGTERM); main.main(['list'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 143 and done.stderr == ""

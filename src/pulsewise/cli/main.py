@@ -183,6 +183,7 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would end the ending with a traceback
     raise SystemExit(128 + number)
 
 
