@@ -1,12 +1,19 @@
-"""How commands over many files end: with the status of what went wrong in them."""
+"""What commands over many files share: where the bundle is, and how they end."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pulsewise.core.errors import InputError, NoSignalError, PulsewiseError
+
+
+def bundle_folder(given: Path) -> Path:
+    """A bundle's folder, from that folder or from the run folder it is in."""
+    inside = given / "bundle"
+    return inside if (inside / "bundle.json").is_file() else given
 
 
 def finish(outcomes: Sequence[Mapping[str, Any]], reasons: Iterable[str]) -> None:

@@ -6,12 +6,9 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    pass
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with a schema_version.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and written; do nothing.")]

@@ -38,12 +38,13 @@ def export(
     Example: pulsewise export runs/demo --out demo-fp16 --precision fp16
     """
     from pulsewise.cli import _output
+    from pulsewise.cli._files import bundle_folder
     from pulsewise.deploy import export as deploy
     from pulsewise.learn.bundle import Bundle
 
-    inside = (bundle / "bundle" / "bundle.json").is_file()
-    loaded = Bundle.load(bundle / "bundle" if inside else bundle)
-    test, training = _windows(bundle) if inside else (None, None)
+    folder = bundle_folder(bundle)
+    loaded = Bundle.load(folder)
+    test, training = _windows(bundle) if folder != bundle else (None, None)
     made = deploy.export(
         loaded, out, to=to, precision=precision, windows=test, calibration=training, overwrite=overwrite, force=force
     )

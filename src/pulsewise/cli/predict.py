@@ -44,11 +44,11 @@ def predict(
     Example: pulsewise predict runs/demo recording.csv --rate 125 --json
     """
     from pulsewise.cli import _output
-    from pulsewise.cli._files import finish
+    from pulsewise.cli._files import bundle_folder, finish
     from pulsewise.deploy import predict as deploy
     from pulsewise.deploy import tables
 
-    folder = bundle / "bundle" if (bundle / "bundle" / "bundle.json").is_file() else bundle
+    folder = bundle_folder(bundle)
     options, format = read_as
     if form == "glucose" and (json or csv or windows):
         raise UsageError("usage", "--form glucose is a form of its own, without --json, --csv and --windows")

@@ -49,12 +49,13 @@ def stream(
     Example: pulsewise stream demo-bundle --from replay:finger.csv --speed 0
     """
     from pulsewise.cli import _output
+    from pulsewise.cli._files import bundle_folder
     from pulsewise.deploy import sources
     from pulsewise.deploy.alarm import Alarm
     from pulsewise.deploy.stream import Stream
     from pulsewise.learn.bundle import Bundle
 
-    folder = bundle / "bundle" if (bundle / "bundle" / "bundle.json").is_file() else bundle
+    folder = bundle_folder(bundle)
     loaded = Bundle.load(folder)
     alarms = [Alarm.parse(text, hysteresis=hysteresis, hold=hold) for text in alarm or ()]
     options, format = read_as

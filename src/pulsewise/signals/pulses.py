@@ -6,6 +6,8 @@ reflected wave, and which of the two is higher changes with pressure, age and fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,14 +62,28 @@ def by_scale(x: Array, rate: float) -> Array:
     best, odd = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
     doubtful = (best > _UNSTEADY) & odd
     places = placed(x, peaks, rate)
-    for first, last in _around(doubtful):
-        a, b = int(first * _BLOCK_S * rate), int(last * _BLOCK_S * rate)
+
+    def look(part: slice, blocks: slice, near: Array, here: Mask) -> Array:
+        inside = peaks[(peaks >= part.start) & (peaks < part.stop)] - part.start
+        return _again(x[part], inside, near, best[blocks], here, rate)
+
+    return _patched(places, doubtful, doubtful, look, rate)
+
+
+def _patched(
+    places: Array, doubtful: Mask, wanted: Mask, look: Callable[[slice, slice, Array, Mask], Array], rate: float
+) -> Array:
+    """The places, in the doubtful blocks (C,) of each group of wanted ones those that a second look gives.
+
+    `look` gets the samples and the blocks of a group, the places in it (from its first sample) and which of its blocks
+    are doubtful; it gives places from there, too.
+    """
+    for first, last in _around(wanted):
+        part, blocks = slice(int(first * _BLOCK_S * rate), int(last * _BLOCK_S * rate)), slice(first, last)
         here = np.zeros(len(doubtful), dtype=bool)
-        here[first:last] = doubtful[first:last]
-        near = places[(places >= a) & (places < b)] - a
-        inside = peaks[(peaks >= a) & (peaks < b)] - a
-        again = _again(x[a:b], inside, near, best[first:last], here[first:last], rate)
-        places = _merge(places, again + a, here, rate)
+        here[blocks] = doubtful[blocks]
+        near = places[(places >= part.start) & (places < part.stop)] - part.start
+        places = _merge(places, look(part, blocks, near, here[blocks]) + part.start, here, rate)
     return places
 
 
@@ -88,16 +104,13 @@ def _again(x: Array, peaks: Index, places: Array, best: Array, doubtful: Mask, r
     others = [*_without_second_waves(x, peaks), by_rise, *_without_second_waves(x, by_rise)]
     places, best = _steadiest(x, summed, others, places, best, doubtful, rate)
     places = _with_single(x, places, by_rise, doubtful, rate)
-    for first, last in _around(doubtful & _differ(places, by_rise, len(doubtful), rate)):
-        a, b = int(first * _BLOCK_S * rate), int(last * _BLOCK_S * rate)
-        slow = _tall(_without_slower(x[a:b], rate), rate)
-        others = [slow, *_without_second_waves(x[a:b], slow)]
-        here = np.zeros(len(doubtful), dtype=bool)
-        here[first:last] = doubtful[first:last]
-        near = places[(places >= a) & (places < b)] - a
-        again, _ = _steadiest(x[a:b], summed[a:b], others, near, best[first:last], here[first:last], rate)
-        places = _merge(places, again + a, here, rate)
-    return places
+
+    def look(part: slice, blocks: slice, near: Array, here: Mask) -> Array:
+        slow = _tall(_without_slower(x[part], rate), rate)
+        others = [slow, *_without_second_waves(x[part], slow)]
+        return _steadiest(x[part], summed[part], others, near, best[blocks], here, rate)[0]
+
+    return _patched(places, doubtful, doubtful & _differ(places, by_rise, len(doubtful), rate), look, rate)
 
 
 def _steadiest(
