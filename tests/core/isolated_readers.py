@@ -28,6 +28,10 @@ def good(path: Path, options: ReadOptions) -> list[Recording | Windows]:
     return [Recording(path.name, signals, provenance=Provenance("test", notes=(Note("a", "b", 3),))), windows]
 
 
+def arrays(path: Path, options: ReadOptions) -> dict[str, np.ndarray]:
+    return {"a": np.arange(6.0).reshape(2, 3).T, "b": np.array(["x", "yz"]), "none": np.empty((0, 4), np.int16)}
+
+
 def where(path: Path, options: ReadOptions) -> list[Recording | Windows]:
     return [Recording("r", (), device=str(Path.cwd()))]
 

@@ -46,6 +46,18 @@ def test_recordings_and_windows_come_back_as_they_were(tmp_path: Path) -> None:
     np.testing.assert_array_equal(windows.label("glucose"), [90.0, np.nan])
 
 
+def test_arrays_come_back_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"abc")
+    found = isolate.read_arrays(f"{READERS}:arrays", path)
+    assert list(found) == ["a", "b", "none"]
+    assert found["a"].tolist() == [[0, 3], [1, 4], [2, 5]] and found["b"].tolist() == ["x", "yz"]
+    assert (found["none"].shape, found["none"].dtype) == ((0, 4), np.int16)
+    with pytest.raises(InputError) as caught:
+        isolate.read_arrays(f"{READERS}:segfault", path)
+    assert caught.value.code == "reader_crashed"
+
+
 @pytest.mark.parametrize(
     ("reader", "code"),
     [

@@ -45,6 +45,20 @@ def test_spc_layout(tmp_path: Path) -> None:
     assert caught.value.code == "malformed"
 
 
+def test_a_damaged_run_kills_no_more_than_its_reader(tmp_path: Path) -> None:
+    make_spc(tmp_path)
+    path = tmp_path / "Training_data/DATA_03_TYPE02.mat"
+    whole, seen = path.read_bytes(), set()
+    dataset = ieee_spc.build(ieee_spc.Config(str(tmp_path)))
+    for place in (*range(128, 200, 3), 145):  # the flags of the array are among them: scipy's reader dies of these
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            dataset.read("DATA_03_TYPE02")
+        except PulsewiseError as error:
+            seen.add(error.code)
+    assert seen and seen <= {"malformed", "reader_crashed", "too_large", "reader_timeout"}
+
+
 def make_marsh(path: Path, **changes: object) -> None:
     ends = np.arange(0, 30000, 1000)
     arrays = {

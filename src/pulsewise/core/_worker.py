@@ -142,8 +142,8 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[NDArray[Any]]
     module, _, name = request["function"].partition(":")
     try:
         reader = getattr(importlib.import_module(module), name)
-        items = reader(Path(request["path"]), ReadOptions(**request["options"]))
-        return _encode(items)
+        read = reader(Path(request["path"]), ReadOptions(**request["options"]))
+        return _named(read) if isinstance(read, dict) else _encode(read)
     except PulsewiseError as error:
         return {"error": error.to_dict(), "kind": type(error).__name__}, []
     except MemoryError:
@@ -161,6 +161,15 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[NDArray[Any]]
     return {"error": problem.to_dict(), "kind": "InputError"}, []
 
 
+def _named(read: dict[str, NDArray[Any]]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    arrays = [np.asarray(a, order="C") for a in read.values()]
+    return {"names": list(read), "arrays": _shapes(arrays)}, arrays
+
+
+def _shapes(arrays: list[NDArray[Any]]) -> list[dict[str, Any]]:
+    return [{"dtype": a.dtype.str, "shape": list(a.shape)} for a in arrays]
+
+
 def _encode(items: list[Recording | Windows]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     arrays: list[NDArray[Any]] = []
     plain = []
@@ -174,8 +183,7 @@ def _encode(items: list[Recording | Windows]) -> tuple[dict[str, Any], list[NDAr
             kind = "windows"
         arrays += [np.ascontiguousarray(a) for a in own]
         plain.append({"type": kind, "head": head, "first": first, "count": len(own)})
-    shapes = [{"dtype": a.dtype.str, "shape": list(a.shape)} for a in arrays]
-    return {"items": plain, "arrays": shapes}, arrays
+    return {"items": plain, "arrays": _shapes(arrays)}, arrays
 
 
 def _windows_parts(windows: Windows) -> tuple[dict[str, Any], list[NDArray[Any]]]:

@@ -82,6 +82,21 @@ def run(
         The reader's own code; `reader_crashed` where it died, `reader_timeout` where it did not finish,
         `too_large` where it needed more memory than it may have, `malformed` for any other failure.
     """
+    head, arrays = _ask(function, path, options, limits)
+    return [_item(item, arrays) for item in head["items"]]
+
+
+def read_arrays(
+    function: str, path: Path, options: ReadOptions | None = None, limits: Limits | None = None
+) -> dict[str, NDArray[Any]]:
+    """As `run`, for a reader whose answer is a mapping of names to arrays of numbers or text, of any shape."""
+    head, arrays = _ask(function, path, options, limits)
+    return dict(zip(head["names"], arrays, strict=True))
+
+
+def _ask(
+    function: str, path: Path, options: ReadOptions | None, limits: Limits | None
+) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     limits = limits or Limits()
     request = {
         "function": function,
@@ -114,7 +129,7 @@ def run(
 
 def _judge(
     answer: tuple[dict[str, Any], list[NDArray[Any]]] | None, status: bytes, limits: Limits
-) -> list[Recording | Windows]:
+) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     try:
         ended = json.loads(status)
     except ValueError:
@@ -132,7 +147,7 @@ def _judge(
     head, arrays = answer
     if "error" in head:
         raise _error(head["error"], str(head.get("kind", "")))
-    return [_item(item, arrays) for item in head["items"]]
+    return head, arrays
 
 
 def _error(plain: dict[str, str], kind: str) -> PulsewiseError:

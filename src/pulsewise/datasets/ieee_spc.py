@@ -6,11 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import io
 
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_samples
@@ -18,6 +16,7 @@ from pulsewise.core.plugin import DatasetInfo
 from pulsewise.core.recording import Provenance, Recording, Reference, Signal
 from pulsewise.data.fetch import Source
 from pulsewise.datasets import _root
+from pulsewise.formats import mat
 
 INFO = DatasetInfo(
     title="IEEE Signal Processing Cup 2015: heart rate monitoring during physical exercise (TROIKA)",
@@ -69,7 +68,8 @@ class IeeeSpc:
             raise InputError("malformed", f"5 or 6 rows are expected, {sig.shape[0]} came", where=recording_id)
         check_samples(sig.shape[1], len(sig), where=recording_id)
         rows = _ROWS[-len(sig) :]
-        centre = WINDOW_S / 2 + STEP_S * np.arange(_array(truth, "BPM0").size)
+        true = _array(truth, "BPM0").ravel()
+        centre = WINDOW_S / 2 + STEP_S * np.arange(true.size)
         return Recording(
             recording_id,
             tuple(
@@ -80,7 +80,7 @@ class IeeeSpc:
             session=recording_id,
             references=tuple(
                 Reference("heart_rate", float(bpm), "bpm", time=float(t), window=k, method="ECG, mean of 8 s")
-                for k, (t, bpm) in enumerate(zip(centre, _array(truth, "BPM0").ravel(), strict=True))
+                for k, (t, bpm) in enumerate(zip(centre, true, strict=True))
             ),
             conditions={"activity": "exercise", "site": "wrist"},
             device="ieee-spc-2015",
@@ -126,8 +126,4 @@ def _person(name: str) -> str:
 
 
 def _array(path: Path, name: str) -> NDArray[np.float64]:
-    try:
-        content: dict[str, Any] = io.loadmat(path, variable_names=[name])
-        return np.asarray(content[name], dtype=np.float64)
-    except (ValueError, KeyError, TypeError, OSError, RuntimeError, io.matlab.MatReadError) as error:
-        raise InputError("malformed", f"no readable {name} in the file", where=path.name) from error
+    return mat.arrays(path, [name])[name].astype(np.float64)

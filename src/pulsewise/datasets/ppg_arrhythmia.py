@@ -16,6 +16,7 @@ from pulsewise.core.plugin import DatasetInfo
 from pulsewise.core.recording import Note, Provenance, Recording, Reference, Signal
 from pulsewise.data.fetch import Source
 from pulsewise.datasets import _root
+from pulsewise.formats import mat
 
 INFO = DatasetInfo(
     title="Multiclass arrhythmia detection from photoplethysmography",
@@ -138,13 +139,8 @@ def _segments(path: Path, person: str) -> tuple[NDArray[np.float32], NDArray[np.
         samples = arrays["ppg_u16"][which].astype(np.float32) / np.float32(65535)
         labels = arrays["label"][which]
     else:
-        from scipy import io
-
-        try:
-            content = io.loadmat(path, variable_names=["ppgseg", "labels"])
-            samples, labels = np.asarray(content["ppgseg"], dtype=np.float32), np.asarray(content["labels"]).ravel()
-        except (ValueError, KeyError, TypeError, OSError, RuntimeError, io.matlab.MatReadError) as error:
-            raise InputError("malformed", "no readable ppgseg and labels in the file", where=path.name) from error
+        content = mat.arrays(path, ["ppgseg", "labels"])
+        samples, labels = content["ppgseg"].astype(np.float32), content["labels"].ravel()
     if samples.ndim != 2 or len(samples) != len(labels) or samples.shape[1] != round(SEGMENT_S * RATE):
         raise InputError("malformed", "segments are not 1000 samples with a label each", where=path.name)
     if not np.isin(labels, range(len(RHYTHMS))).all():

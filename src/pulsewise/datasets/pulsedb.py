@@ -1,4 +1,7 @@
-"""PulseDB subsets: 10 s segments of ECG, PPG and arterial pressure from MIMIC-III and VitalDB, SBP and DBP each."""
+"""PulseDB subsets: 10 s segments of ECG, PPG and arterial pressure from MIMIC-III and VitalDB, SBP and DBP each.
+
+The files are HDF5 and are only opened in a disposable process (`core.isolate`).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core import isolate
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_samples
-from pulsewise.core.plugin import DatasetInfo
+from pulsewise.core.plugin import DatasetInfo, ReadOptions
 from pulsewise.core.recording import Provenance, Recording, Reference, Signal
 from pulsewise.core.registry import needs
 from pulsewise.data.fetch import Remote, Source
@@ -25,6 +29,7 @@ from pulsewise.datasets import _root
 if TYPE_CHECKING:
     import h5py
 
+PRELOAD = ("h5py",)
 RATE = 125.0
 SAMPLES = 1250
 PAUSE = 125
@@ -63,6 +68,9 @@ FILES: dict[str, str] = {
     "aami-cal": "AAMI_Cal_Subset.mat",
 }
 """Published parts. The people of `cal-based` are those of `train`, the people of `cal-free` are others."""
+_NUMBERS = ("SBP", "DBP", "Age", "Height", "Weight", "BMI")
+_INDEX = isolate.Limits(memory_bytes=2**32, seconds=600.0)
+"""The person of each segment is an object of its own in the file: of half a million they take a while."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +120,9 @@ class PulseDb:
         count = last - first
         pitch = SAMPLES + PAUSE
         check_samples(count * pitch, len(CHANNELS), where=recording_id)
-        with _subset(self._path(part)) as subset:
-            segments = np.asarray(subset["Signals"][:, :, first:last], dtype=np.float32)
-            values = {
-                name: _numbers(subset, name, first, last) for name in ("SBP", "DBP", "Age", "Height", "Weight", "BMI")
-            }
-            sexes = _words(subset, "Gender", first, first + 1)
+        rows = ReadOptions(channel=f"{first}:{last}")
+        values = isolate.read_arrays("pulsewise.datasets.pulsedb:parse_rows", self._path(part), rows)
+        segments, sexes = values["Signals"], values["Gender"].tolist()
         valid = np.zeros((count, pitch), dtype=bool)
         valid[:, :SAMPLES] = True
         signals = []
@@ -181,6 +186,23 @@ def build(config: Config) -> PulseDb:
     return dataset
 
 
+def parse_people(path: Path, options: ReadOptions) -> dict[str, NDArray[Any]]:
+    """How many segments a file has and the person of each, for a disposable process."""
+    with _subset(path) as subset:
+        count = subset["Signals"].shape[2]
+        return {"count": np.array(count), "Subject": np.array(_words(subset, "Subject", 0, count), dtype=np.str_)}
+
+
+def parse_rows(path: Path, options: ReadOptions) -> dict[str, NDArray[Any]]:
+    """Segments (1250, 3, N) and what is known of them, for a disposable process; `options.channel` is `first:last`."""
+    first, last = map(int, (options.channel or "0:0").split(":"))
+    with _subset(path) as subset:
+        found: dict[str, NDArray[Any]] = {"Signals": np.asarray(subset["Signals"][:, :, first:last], dtype=np.float32)}
+        found |= {name: _numbers(subset, name, first, last) for name in _NUMBERS}
+        found["Gender"] = np.array(_words(subset, "Gender", first, first + 1), dtype=np.str_)
+    return found
+
+
 @contextmanager
 def _subset(path: Path) -> Iterator[h5py.Group]:
     """The group `Subset` of a file, after links to other files were refused."""
@@ -212,9 +234,8 @@ def _people(path: Path) -> dict[str, tuple[int, int]]:
 
 @lru_cache(maxsize=8)
 def _people_of(path: Path, size: int, changed: int) -> dict[str, tuple[int, int]]:
-    with _subset(path) as subset:
-        count = subset["Signals"].shape[2]
-        names = _words(subset, "Subject", 0, count)
+    read = isolate.read_arrays("pulsewise.datasets.pulsedb:parse_people", path, limits=_INDEX)
+    names, count = read["Subject"].tolist(), int(read["count"])
     if not count or len(names) != count:
         raise InputError("malformed", f"{count} segments have {len(names)} subjects", where=path.name)
     starts = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]

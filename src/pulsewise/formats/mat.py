@@ -6,10 +6,12 @@ A single changed byte makes scipy's reader crash the interpreter, so the file is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsewise.core import isolate
 from pulsewise.core.errors import InputError
@@ -61,6 +63,51 @@ def parse(path: Path, options: ReadOptions) -> list[Recording | Windows]:
     if not sizes:
         raise InputError("empty_recording", "the file holds no variables", where=path.name)
     wanted = variables.wanted([name for name, _, _ in sizes], options)
+    _bounded(sizes, wanted, path)
+    content = scipy.io.loadmat(path, simplify_cells=True, chars_as_strings=True, variable_names=wanted)
+    tree = {name: _plain(value) for name, value in content.items() if not name.startswith("__")}
+    return variables.recordings(tree, path, options, "mat", "a MATLAB 5 header")
+
+
+def arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Variables of numbers as they are in the file, for datasets whose layout is known.
+
+    Parameters
+    ----------
+    path : Path
+        A file of version 4 or 5.
+    names : sequence of str
+        Variables that must be there.
+
+    Raises
+    ------
+    InputError
+        `not_found`, `malformed` (also where one is missing or no matrix of numbers), `too_large`, `reader_crashed`,
+        `reader_timeout`.
+    """
+    if not path.is_file():
+        raise InputError("not_found", "no file of this name", where=path.name)
+    return isolate.read_arrays("pulsewise.formats.mat:parse_arrays", path, ReadOptions(channel=",".join(names)))
+
+
+def parse_arrays(path: Path, options: ReadOptions) -> dict[str, NDArray[Any]]:
+    """As `arrays`, for a disposable process; `options.channel` names the variables."""
+    import scipy.io
+
+    wanted = (options.channel or "").split(",")
+    sizes = scipy.io.whosmat(path)
+    if missing := sorted(set(wanted) - {name for name, _, _ in sizes}):
+        raise InputError("malformed", f"the file lacks {', '.join(missing)}", where=path.name)
+    _bounded(sizes, wanted, path)
+    content = scipy.io.loadmat(path, variable_names=wanted)
+    found = {name: np.asarray(content[name]) for name in wanted}
+    if odd := [name for name, array in found.items() if array.dtype.kind not in "biuf"]:
+        raise InputError("malformed", f"{', '.join(odd)} is no matrix of numbers", where=path.name)
+    return found
+
+
+def _bounded(sizes: Sequence[tuple[str, tuple[int, ...], str]], wanted: Sequence[str], path: Path) -> None:
+    """Refuse variables that would not fit, before they are read."""
     total = sum(int(np.prod(shape, dtype=object)) * 8 for name, shape, _ in sizes if name in wanted)
     if total > EXPANDED_BYTES:
         raise InputError(
@@ -69,9 +116,6 @@ def parse(path: Path, options: ReadOptions) -> list[Recording | Windows]:
             where=path.name,
             fix="name one with --channel, or cut the recording into parts",
         )
-    content = scipy.io.loadmat(path, simplify_cells=True, chars_as_strings=True, variable_names=wanted)
-    tree = {name: _plain(value) for name, value in content.items() if not name.startswith("__")}
-    return variables.recordings(tree, path, options, "mat", "a MATLAB 5 header")
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
