@@ -1,12 +1,14 @@
 """Find heart beats in PPG and ECG: 30 to 220 bpm, 25 to 1000 Hz, either polarity, two seconds to days.
 
 Every stretch without a gap is searched for itself, on a work signal of fixed rate, so the answer does not depend on how
-long the recording is or on the rate it was made with.
+long the recording is or on the rate it was made with. Windows are cut from a `Search` of the whole recording: nothing
+is filtered or searched twice, and no beat is lost at an edge that the recording does not have.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +17,7 @@ from scipy import signal as _scipy
 
 from pulsewise.core.errors import UsageError
 from pulsewise.signals import filters, front, pulses, rpeaks
-from pulsewise.signals.front import Stretch
+from pulsewise.signals.front import Samples, Stretch
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -57,13 +59,63 @@ class Beats:
 
     def intervals(self) -> Array:
         """Seconds from each beat to the next, shape (B - 1,); NaN across a gap."""
-        seconds = np.diff(self.time)
-        return np.where(np.diff(self.segment) == 0, seconds, np.nan)
+        seconds = self.time[1:] - self.time[:-1]
+        seconds[self.segment[1:] != self.segment[:-1]] = np.nan
+        return seconds
 
     def between(self, start: float, end: float) -> Beats:
         """The beats with start <= time < end (s)."""
-        a, b = np.searchsorted(self.time, (start, end))
+        a, b = self.time.searchsorted((start, end))
         return Beats(self.index[a:b], self.time[a:b], self.polarity, self.segment[a:b])
+
+    def within(self, a: int, b: int, rate: float) -> Beats:
+        """Those of samples a to b (not included) at `rate` (Hz), counted from a."""
+        part = self.between(a / rate, b / rate)
+        return Beats(part.index - a, part.time - a / rate, part.polarity, part.segment)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search for beats saw of one channel.
+
+    Parameters
+    ----------
+    parts : tuple of Stretch
+        Work signals, upright.
+    places : tuple of ndarray, each (B,)
+        Beats of each stretch, in its work samples.
+    rises : tuple of ndarray, each (R,)
+        PPG: pulses as their rises show them (`pulses.by_slope`), a second opinion.
+    beats : Beats
+        Those of `places` that lie in no gap.
+    """
+
+    parts: tuple[Stretch, ...]
+    places: tuple[Array, ...]
+    rises: tuple[Array, ...]
+    beats: Beats
+
+    def cut(self, a: int, b: int, rate: float) -> Search:
+        """The search of samples a to b (not included) at `rate` (Hz), counted from a.
+
+        Stretches of which less than a second is inside are left out, as in a recording of these samples alone.
+        """
+        parts, places, rises = [], [], []
+        for part, found, risen in zip(self.parts, self.places, self.rises, strict=True):
+            inside = part.cut(a, b, rate)
+            if inside is None:
+                continue
+            one, low = inside
+            parts.append(one)
+            places.append(_between(found, low, low + len(one.samples)))
+            rises.append(_between(risen, low, low + len(one.samples)))
+        return Search(tuple(parts), tuple(places), tuple(rises), self.beats.within(a, b, rate))
+
+
+def _between(places: Array, low: int, high: int) -> Array:
+    """The places from low to high (not included), counted from low."""
+    a, b = places.searchsorted((low, high))
+    return places[a:b] - low
 
 
 def find_beats(
@@ -120,20 +172,47 @@ def find_beats(
             "unknown_name", f"no beat method {method!r} for {kind}", fix=f"known: {', '.join(METHODS[kind])}"
         )
     x, mask = front.samples_and_mask(samples, valid)
+    if method in ("auto", "msptd"):
+        return search(x, mask, rate, kind, polarity, rises=False).beats
     parts = list(front.stretches(x, mask, rate, kind))
+    sign = polarity or pulses.polarity_of([part.samples for part in parts], front.WORK_RATE["ppg"])
+    if method == "refractory-800ms":
+        found = [_refractory(np.asarray(x[p.first : p.last], dtype=np.float64) * sign, rate) for p in parts]
+    else:
+        found = [pulses.by_slope(part.samples * sign, part.rate) * (rate / part.rate) for part in parts]
+    return _collect(found, parts, mask, rate, sign)
+
+
+def search(
+    x: Samples,
+    mask: NDArray[np.bool_],
+    rate: float,
+    kind: str,
+    polarity: int | None = None,
+    *,
+    rises: bool = True,
+) -> Search:
+    """The search for beats in samples (T,), of which those in `mask` are there; errors as `find_beats`.
+
+    Without `rises` those are left empty, which saves a sixth of the time.
+    """
+    parts = tuple(front.stretches(x, mask, rate, kind))
     if kind == "ecg":
         found, sign = rpeaks.find(x, rate, parts, polarity)
+        places = tuple(at * (part.rate / rate) for at, part in zip(found, parts, strict=True))
+        risen: tuple[Array, ...] = (np.empty(0),) * len(parts)
     else:
         sign = polarity or pulses.polarity_of([part.samples for part in parts], front.WORK_RATE["ppg"])
-        if method == "refractory-800ms":
-            found = [_refractory(np.asarray(x[p.first : p.last], dtype=np.float64) * sign, rate) for p in parts]
-        else:
-            search = pulses.by_slope if method == "derivative" else pulses.by_scale
-            found = [search(part.samples * sign, part.rate) * (rate / part.rate) for part in parts]
-    return collect(found, parts, mask, rate, sign)
+        parts = tuple(part if sign > 0 else replace(part, samples=-part.samples) for part in parts)
+        both = [pulses.by_scale_and_slope(part.samples, part.rate, rises=rises) for part in parts]
+        places, risen = tuple(one for one, _ in both), tuple(other for _, other in both)
+        found = [at * (rate / part.rate) for at, part in zip(places, parts, strict=True)]
+    return Search(parts, places, risen, _collect(found, parts, mask, rate, sign))
 
 
-def collect(found: list[Array], parts: list[Stretch], mask: NDArray[np.bool_], rate: float, sign: int) -> Beats:
+def _collect(
+    found: Sequence[Array], parts: Sequence[Stretch], mask: NDArray[np.bool_], rate: float, sign: int
+) -> Beats:
     """Beats from places in each stretch (input samples from its first); those in a gap are left out."""
     place = [positions + part.first for positions, part in zip(found, parts, strict=True)]
     position = np.concatenate([*place, np.empty(0)])

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as _fft
 
-from pulsewise.signals import front, pulses, rivals, rpeaks
-from pulsewise.signals.beats import Beats, collect
+from pulsewise.signals import rivals, rpeaks
+from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.front import Samples, Stretch
 
 Array = NDArray[np.float64]
@@ -67,40 +67,38 @@ QRS = ("irregular", "amplitude", "count", "height", "residual", "few")
 """Evidence of an ECG: as in `PULSE`; `height` is the log of the QRS level over the level between beats."""
 
 
-def look(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str) -> Evidence:
-    """Beats and evidence of samples (T,), of which those in `mask` are there. Errors as `find_beats`."""
-    parts = list(front.stretches(x, mask, rate, kind))
-    searched, rival = sum(part.last - part.first for part in parts) / rate, False
-    if kind == "ecg":
-        found, sign = rpeaks.find(x, rate, parts, None)
-        beats = collect(found, parts, mask, rate, sign)
-        values = [_qrs(part, places * part.rate / rate) for part, places in zip(parts, found, strict=True)]
-    else:
-        work = front.WORK_RATE["ppg"]
-        sign = pulses.polarity_of([part.samples for part in parts], work)
-        upright = [part.samples * sign for part in parts]
-        found = [pulses.by_scale(samples, work) for samples in upright]
-        beats = collect([places * (rate / work) for places in found], parts, mask, rate, sign)
-        values = [
-            _pulse(samples, work, places, _above(x[part.first : part.last], mask[part.first : part.last], rate))
-            for part, samples, places in zip(parts, upright, found, strict=True)
-        ]
-        rival = any(rivals.has_rival(part.samples, work, places) for part, places in zip(parts, found, strict=True))
+def look(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str, seen: Search | None = None) -> Evidence:
+    """Beats and evidence of samples (T,), of which those in `mask` are there; `seen` is their search, where it is made.
+
+    Errors as `find_beats`.
+    """
+    seen = seen or search(x, mask, rate, kind)
+    parts = seen.parts
     if not parts:
-        return Evidence(beats, np.empty(0), 0.0)
-    weight = np.array([float(part.last - part.first) for part in parts])
-    return Evidence(beats, np.average(np.stack(values), axis=0, weights=weight), searched, rival)
+        return Evidence(seen.beats, np.empty(0), 0.0)
+    rival = False
+    if kind == "ecg":
+        values = [_qrs(part, places) for part, places in zip(parts, seen.places, strict=True)]
+    else:
+        values = [
+            _pulse(part, places, rises, _above(x[part.first : part.last], mask[part.first : part.last], rate))
+            for part, places, rises in zip(parts, seen.places, seen.rises, strict=True)
+        ]
+        rival = any(rivals.has_rival(p.samples, p.rate, at) for p, at in zip(parts, seen.places, strict=True))
+    lengths = [float(part.last - part.first) for part in parts]
+    whole = values[0] if len(parts) == 1 else np.average(np.stack(values), axis=0, weights=np.array(lengths))
+    return Evidence(seen.beats, whole, sum(lengths) / rate, rival)
 
 
-def _pulse(y: Array, rate: float, places: Array, above: float) -> Array:
+def _pulse(part: Stretch, places: Array, rises: Array, above: float) -> Array:
+    y, rate = part.samples, part.rate
     slope = np.diff(y)
     slope = slope - slope.mean()
     spread = float(np.sqrt(slope @ slope / len(slope))) or 1.0
     skew = min(abs(float(np.mean((slope / spread) ** 3))), 2.0)
     count = len(places)
     entropy, line, harmonics = _spectrum(y, rate, places)
-    rises = pulses.rises(y, rate)
-    near = _matched(places, pulses.placed(y, rises, rate), 0.1 * rate)
+    near = _matched(places, rises, 0.1 * rate)
     agreement = 2 * near / max(count + len(rises), 1)
     variation, residual = _template(y, places, (-0.4, 0.6))
     return np.array(

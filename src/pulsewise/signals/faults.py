@@ -13,6 +13,7 @@ Mask = NDArray[np.bool_]
 
 SHORTEST_S = 1.95
 """Seconds below which nothing is said."""
+_FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 _LEAST_VALID = 2 / 3
 _CLIPPED = 0.05
 _ROUNDING = 1e-9
@@ -42,6 +43,11 @@ def find(x: Samples, mask: Mask, rate: float, kind: str) -> tuple[str, ...]:
     if only_mains(x, mask, rate):
         found.append("ambient_light")
     return tuple(found)
+
+
+def fatal(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Those faults with which nothing can be said; a square wave is `saturated`. Empty where there are none."""
+    return tuple(fault for fault in found if fault in _FATAL) or (("saturated",) if "square" in found else ())
 
 
 def clipped_share(values: Samples, low: float, high: float) -> float:

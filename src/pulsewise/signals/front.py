@@ -50,6 +50,20 @@ class Stretch:
     samples: Array
     rate: float
 
+    def cut(self, a: int, b: int, rate: float) -> tuple[Stretch, int] | None:
+        """What is inside input samples a to b (not included) at `rate` (Hz), counted from a, and its first work sample.
+
+        None where that is less than a second.
+        """
+        first, last = max(a, self.first), min(b, self.last)
+        if last - first < _SHORTEST_S * rate:
+            return None
+        scale = self.rate / rate
+        low = int(np.ceil((first - self.offset) * scale - 1e-6))
+        high = int(np.ceil((last - self.offset) * scale - 1e-6))
+        offset = self.offset + low / scale - a
+        return Stretch(first - a, last - a, offset, self.samples[low:high], self.rate), low
+
 
 def samples_and_mask(samples: ArrayLike, valid: ArrayLike | None) -> tuple[Samples, Mask]:
     """Samples (T,) as floats and which of them are usable; not finite is not valid. Raises `shape`."""

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from pulsewise.core.errors import InputError, UsageError
 from pulsewise.core.limits import CHANNELS, check_rate
 from pulsewise.signals import edits as editing
-from pulsewise.signals.beats import find_beats
+from pulsewise.signals.beats import search
 from pulsewise.signals.edits import Edit
 from pulsewise.signals.front import Samples, samples_and_mask
 from pulsewise.signals.fuse import Tracked, tracked
@@ -134,7 +134,7 @@ def measure(
     chosen = channels[_most([w.channel for w in found if w.quality > 0])]
     about: dict[str, Any] = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
     about["doubts"] = [vars(doubt) for doubt in _doubts(chosen, unit)]
-    score, reasons = per_second(chosen.samples, chosen.mask, hz, chosen.kind, chosen.beats, found)
+    score, reasons = per_second(chosen.samples, chosen.mask, hz, chosen.seen, chosen.beats, found)
     summary = summarise(found, chosen, groups)
     return Measured(about, summary, found, chosen.beats, score, reasons, tuple(e.to_dict() for e in edits))
 
@@ -178,12 +178,13 @@ def _channel(
     single: bool,
 ) -> Channel:
     """One channel with its beats; of a single window they are those of its judgement."""
-    judged = judge(x, rate, kind, mask) if single else None
-    beats = judged.beats if judged is not None else find_beats(x, rate, kind, valid=mask)
+    seen = search(x, mask, rate, kind)
+    judged = judge(x, rate, kind, mask, seen=seen) if single else None
+    beats = seen.beats
     if edits:
         beats = editing.apply(beats, edits, rate, len(x))
     points = fiducials(x, rate, beats, valid=mask) if "pulse_wave" in groups else None
-    return Channel(x, mask, rate, kind, beats, points, tuple(e.time_s for e in edits), judged)
+    return Channel(x, mask, rate, kind, seen, beats, points, tuple(e.time_s for e in edits), judged)
 
 
 def window_spans(duration: float, window: float | None, step: float | None) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as _fft
 
-from pulsewise.signals import irregularity, pulses
+from pulsewise.signals import irregularity
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ NAMES = (
 """Names of `of_pulses`, in order."""
 
 
-def of_pulses(y: Array, rate: float, places: Array) -> Array:
+def of_pulses(y: Array, rate: float, places: Array, risen: Array) -> Array:
     """What one stretch shows, shape (F,), in the order of `NAMES`; NaN where it does not.
 
     Parameters
@@ -43,8 +43,9 @@ def of_pulses(y: Array, rate: float, places: Array) -> Array:
         Hz of it.
     places : ndarray, shape (B,)
         Its systolic peaks (work samples).
+    risen : ndarray, shape (R,)
+        Those that its rises show (`pulses.by_slope`).
     """
-    risen = pulses.placed(y, pulses.rises(y, rate), rate)
     by_slope = dict(zip(irregularity.NAMES, irregularity.of_intervals(np.diff(risen) / rate), strict=True))
     return np.concatenate(
         (

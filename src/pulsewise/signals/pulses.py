@@ -47,7 +47,12 @@ def polarity_of(work: list[Array], rate: float) -> int:
 
 
 def by_scale(x: Array, rate: float) -> Array:
-    """Systolic peaks of an upright work signal (W,) at `rate` (Hz), in work samples.
+    """Systolic peaks of an upright work signal (W,) at `rate` (Hz), in work samples; see `by_scale_and_slope`."""
+    return by_scale_and_slope(x, rate, rises=False)[0]
+
+
+def by_scale_and_slope(x: Array, rate: float, *, rises: bool = True) -> tuple[Array, Array]:
+    """Systolic peaks of an upright work signal (W,) at `rate` (Hz), in work samples; and `by_slope`, where wanted.
 
     Peaks that stand over half a period. Where intervals or heights change much from beat to beat the signal is looked
     at again: by its rises, each without peaks that rise little (diastolic waves), and, where the two still differ,
@@ -65,9 +70,10 @@ def by_scale(x: Array, rate: float) -> Array:
 
     def look(part: slice, blocks: slice, near: Array, here: Mask) -> Array:
         inside = peaks[(peaks >= part.start) & (peaks < part.stop)] - part.start
-        return _again(x[part], inside, near, best[blocks], here, rate)
+        return _again(x[part], summed[part], inside, near, best[blocks], here, rate)
 
-    return _patched(places, doubtful, doubtful, look, rate)
+    risen = placed(x, _steepest(summed, rate), rate) if rises else np.empty(0)
+    return _patched(places, doubtful, doubtful, look, rate), risen
 
 
 def _patched(
@@ -97,9 +103,8 @@ def _around(doubtful: Mask) -> NDArray[np.int64]:
     return np.stack(((low - _AROUND).clip(0), (high + 1 + _AROUND).clip(max=len(doubtful))), axis=1)
 
 
-def _again(x: Array, peaks: Index, places: Array, best: Array, doubtful: Mask, rate: float) -> Array:
+def _again(x: Array, summed: Array, peaks: Index, places: Array, best: Array, doubtful: Mask, rate: float) -> Array:
     """The places of a stretch of whole blocks (W,) with the doubtful ones, (C,), looked at a second time."""
-    summed = _summed_rises(x, rate)
     by_rise = _steepest(summed, rate)
     others = [*_without_second_waves(x, peaks), by_rise, *_without_second_waves(x, by_rise)]
     places, best = _steadiest(x, summed, others, places, best, doubtful, rate)
@@ -194,12 +199,7 @@ def by_slope(x: Array, rate: float) -> Array:
     The rise summed over 0.16 s (slope sum function, Zong et al., Computers in Cardiology 2003) is searched by scale
     instead of by an adaptive threshold. Slow baseline hardly rises, so this does not fail where `by_scale` does.
     """
-    return placed(x, rises(x, rate), rate)
-
-
-def rises(x: Array, rate: float) -> Index:
-    """Where an upright work signal (W,) at `rate` (Hz) has risen most over 0.16 s, in work samples."""
-    return _steepest(_summed_rises(x, rate), rate)
+    return placed(x, _steepest(_summed_rises(x, rate), rate), rate)
 
 
 def _steepest(summed: Array, rate: float) -> Index:

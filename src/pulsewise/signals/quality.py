@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_rate
 from pulsewise.signals import faults, forest, front
-from pulsewise.signals.beats import Beats, find_beats
+from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.evidence import PULSE, Evidence, look
 from pulsewise.signals.front import Samples
 
@@ -24,7 +24,6 @@ Array = NDArray[np.float64]
 BLOCK_S = 30.0
 """Longer stretches are judged in blocks of this length (s)."""
 
-_FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 _AS_NOISE = -0.6
 _MOTION_LINE = -0.8
 
@@ -98,36 +97,43 @@ def assess(samples: ArrayLike, rate: float, kind: str = "ppg", valid: ArrayLike 
     return judge(samples, rate, kind, valid).quality
 
 
-def judge(samples: ArrayLike, rate: float, kind: str = "ppg", valid: ArrayLike | None = None) -> Judged:
-    """`assess` with the beats it rests on, for `rate` and `features`."""
+def judge(
+    samples: ArrayLike,
+    rate: float,
+    kind: str = "ppg",
+    valid: ArrayLike | None = None,
+    *,
+    seen: Search | None = None,
+) -> Judged:
+    """`assess` with the beats it rests on, for `rate` and `features`; `seen` is the search of it, where it is made."""
     x, mask = front.samples_and_mask(samples, valid)
     if kind not in front.WORK_RATE:
         raise InputError("modality", f"quality is known of ppg and ecg, not of {kind!r}", where="kind")
     size = int(BLOCK_S * check_rate(rate))
     if len(x) <= 1.5 * size:
-        return _judge_block(x, mask, rate, kind)
+        return _judge_block(x, mask, rate, kind, seen)
     count = round(len(x) / size)
-    edges = np.linspace(0, len(x), count + 1).astype(np.int64)
-    parts = [_judge_block(x[a:b], mask[a:b], rate, kind) for a, b in itertools.pairwise(edges)]
-    return _together(parts, find_beats(x, rate, kind, valid=mask))
+    edges = np.linspace(0, len(x), count + 1).astype(np.int64).tolist()
+    seen = seen or search(x, mask, rate, kind)
+    parts = [_judge_block(x[a:b], mask[a:b], rate, kind, seen.cut(a, b, rate)) for a, b in itertools.pairwise(edges)]
+    return _together(parts, seen.beats)
 
 
-def _judge_block(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str) -> Judged:
+def _judge_block(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str, seen: Search | None) -> Judged:
     found = faults.find(x, mask, rate, kind)
-    fatal = tuple(reason for reason in found if reason in _FATAL)
-    if fatal or "square" in found:
-        fatal = fatal or ("saturated",)
+    fatal = faults.fatal(found)
+    if fatal:
         reasons = tuple(dict.fromkeys((*fatal, *(r for r in found if r != "square"))))
         return Judged(Quality(0.0, reasons), Beats(np.zeros(0, np.int64), np.zeros(0)), fatal, reasons)
-    seen = look(x, mask, rate, kind)
-    share = seen.searched_s * rate / max(len(x), 1)
-    if not len(seen.values) or share < 0.5:
+    evidence = look(x, mask, rate, kind, seen)
+    share = evidence.searched_s * rate / max(len(x), 1)
+    if not len(evidence.values) or share < 0.5:
         reasons = ("flat",) if mask.mean() > 0.5 else ("gap",)
-        return Judged(Quality(0.0, reasons, seen.beats.polarity), seen.beats, reasons, reasons)
-    score = _probability(seen, kind) * min(1.0, share / 0.9)
-    why = _why_low(seen, kind)
+        return Judged(Quality(0.0, reasons, evidence.beats.polarity), evidence.beats, reasons, reasons)
+    score = _probability(evidence, kind) * min(1.0, share / 0.9)
+    why = _why_low(evidence, kind)
     reasons = found if score >= 0.5 else tuple(dict.fromkeys((*found, *why)))
-    return Judged(Quality(score, reasons, seen.beats.polarity), seen.beats, (), why)
+    return Judged(Quality(score, reasons, evidence.beats.polarity), evidence.beats, (), why)
 
 
 def _probability(seen: Evidence, kind: str) -> float:

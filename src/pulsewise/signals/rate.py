@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.signals import front, rpeaks
-from pulsewise.signals.beats import Beats
+from pulsewise.signals.beats import Beats, Search
 from pulsewise.signals.quality import judge
 
 Array = NDArray[np.float64]
@@ -131,17 +131,24 @@ def heart_rate(
 
 
 def repeats(
-    samples: ArrayLike, rate: float, kind: str, bpm: float, valid: ArrayLike | None = None, *, margin: float = 0.0
+    samples: ArrayLike,
+    rate: float,
+    kind: str,
+    bpm: float,
+    valid: ArrayLike | None = None,
+    *,
+    margin: float = 0.0,
+    seen: Search | None = None,
 ) -> bool:
     """Whether a short stretch repeats itself at the rate its beats say: a second opinion that asks no beat detector.
 
     A handful of beats is easily one too many or misplaced by the edges, and noise of two seconds has some. The slope of
     the longest part without a gap (of an ECG the level of its QRS band) has to be like itself one beat later (the
     highest correlation around is 0.5 or more, at a lag within 6 % of the beat's duration), and more so than half a beat
-    later, by `margin`.
+    later, by `margin`. `seen` is the search of these samples, where it is made.
     """
     x, mask = front.samples_and_mask(samples, valid)
-    parts = list(front.stretches(x, mask, rate, kind))
+    parts = list(front.stretches(x, mask, rate, kind)) if seen is None else seen.parts
     if not parts or not np.isfinite(bpm):
         return False
     longest = max(parts, key=lambda part: len(part.samples))

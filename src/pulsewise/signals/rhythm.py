@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_rate
-from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm, pulses
-from pulsewise.signals.beats import Beats, find_beats
+from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm
+from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.front import Samples
 from pulsewise.signals.quality import Judged, judge
 
@@ -37,7 +37,6 @@ _SURE, _SOME = 0.6, 0.15
 CLEAN = 0.9
 """Quality from which the pieces of a stretch are not judged for themselves."""
 _LEAST_QUALITY = {"ppg": 0.5, "ecg": 0.3}
-_FATAL = ("gap", "too_short", "flat", "no_contact", "ambient_light")
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ def rhythm(
     beats: Beats | None = None,
     valid: ArrayLike | None = None,
     judged: Judged | None = None,
+    seen: Search | None = None,
 ) -> Rhythm:
     """The rhythm of one channel of PPG or ECG.
 
@@ -87,6 +87,8 @@ def rhythm(
     judged : Judged, optional
         What `quality.judge` says of these samples, where that is known: the pieces of a clean stretch (0.9 or more) are
         then not judged for themselves.
+    seen : Search, optional
+        Of these samples, where it is made.
 
     Returns
     -------
@@ -110,14 +112,15 @@ def rhythm(
     if len(x) < SHORTEST_S * check_rate(rate):
         return Rhythm("", float("nan"), ("too_short",))
     edges = np.linspace(0, len(x), max(round(len(x) / rate / PIECE_S), 1) + 1).astype(np.int64)
-    if kind == "ecg" and beats is None:
-        beats = find_beats(x, rate, kind, valid=mask)
+    seen = seen or search(x, mask, rate, kind)
+    beats = seen.beats if beats is None else beats
     if judged is not None and len(edges) > 2 and judged.quality.score < CLEAN:
         judged = None
     rows: list[Array] = []
     reasons: list[str] = []
     for a, b in itertools.pairwise(edges.tolist()):
-        row, why = _piece(x[a:b], mask[a:b], rate, kind, None if beats is None else _part(beats, a, b, rate), judged)
+        part = seen if len(edges) == 2 else seen.cut(a, b, rate)
+        row, why = _piece(x[a:b], mask[a:b], rate, kind, beats.within(a, b, rate), part, judged)
         rows += [row] if not why else []
         reasons += why
     if 2 * len(rows) < len(edges) - 1 or not rows:
@@ -140,42 +143,36 @@ def _decide(shares: Array) -> Rhythm:
     return Rhythm(value, float(known[CLASSES.index("af")]), (), tuple(mean.tolist()))
 
 
-def _part(beats: Beats, a: int, b: int, rate: float) -> Beats:
-    part = beats.between(a / rate, b / rate)
-    return Beats(part.index - a, part.time - a / rate, part.polarity, part.segment)
-
-
 def _piece(
-    x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None, judged: Judged | None
+    x: Samples, mask: Mask, rate: float, kind: str, beats: Beats, seen: Search, judged: Judged | None
 ) -> tuple[Array, tuple[str, ...]]:
     """The features of one piece, or why it has none."""
-    found = faults.find(x, mask, rate, kind)
-    fatal = tuple(reason for reason in found if reason in _FATAL)
-    if fatal or "square" in found:
-        return np.empty(0), fatal or ("saturated",)
-    row = features(x, mask, rate, kind, beats)
+    fatal = () if judged is not None and judged.quality.usable else faults.fatal(faults.find(x, mask, rate, kind))
+    if fatal:
+        return np.empty(0), fatal
+    row = features(x, mask, rate, kind, beats, seen)
     if not np.isfinite(row[0]):
         return row, ("few_beats",)
-    judged = judged or judge(x, rate, kind, mask)
+    judged = judged or judge(x, rate, kind, mask, seen=seen)
     return row, judged.why_low if judged.quality.score < _LEAST_QUALITY[kind] else ()
 
 
-def features(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None = None) -> Array:
+def features(
+    x: Samples, mask: Mask, rate: float, kind: str, beats: Beats | None = None, seen: Search | None = None
+) -> Array:
     """What the forest of a kind looks at, shape (F,); NaN where there are too few beats in a row.
 
     Parameters are those of `rhythm` for one piece: samples (T,) and which of them are there.
     """
+    seen = seen or search(x, mask, rate, kind)
     if kind == "ecg":
-        return irregularity.of_intervals((beats or find_beats(x, rate, kind, valid=mask)).intervals())
-    parts = list(front.stretches(x, mask, rate, kind))
-    if not parts:
+        return irregularity.of_intervals((seen.beats if beats is None else beats).intervals())
+    if not seen.parts:
         return np.full(len(pulse_rhythm.NAMES), np.nan)
-    longest = max(parts, key=lambda part: part.last - part.first)
-    y, work = longest.samples, longest.rate
-    y = y * (beats.polarity if beats is not None else pulses.polarity_of([y], work))
-    if beats is None:
-        places = pulses.by_scale(y, work)
-    else:
-        places = (beats.time * rate - longest.first) * (work / rate)
+    longest = max(range(len(seen.parts)), key=lambda i: seen.parts[i].last - seen.parts[i].first)
+    part, places = seen.parts[longest], seen.places[longest]
+    y, work = part.samples, part.rate
+    if beats is not None:  # corrected ones, perhaps
+        places = (beats.time * rate - part.offset) * (work / rate)
         places = places[(places >= 0) & (places < len(y))]
-    return pulse_rhythm.of_pulses(y, work, places)
+    return pulse_rhythm.of_pulses(y, work, places, seen.rises[longest])

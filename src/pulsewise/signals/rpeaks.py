@@ -8,6 +8,8 @@ placed on the raw signal, either way up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ _THRESHOLD = 0.35
 _SEARCH_BACK = 0.18
 
 
-def find(x: Samples, rate: float, parts: list[Stretch], polarity: int | None) -> tuple[list[Array], int]:
+def find(x: Samples, rate: float, parts: Sequence[Stretch], polarity: int | None) -> tuple[list[Array], int]:
     """R peaks of each stretch in input samples from its first, and the polarity of the R wave.
 
     Parameters
@@ -31,7 +33,7 @@ def find(x: Samples, rate: float, parts: list[Stretch], polarity: int | None) ->
         The recording.
     rate : float
         Hz.
-    parts : list of Stretch
+    parts : sequence of Stretch
         Work signals of the QRS band.
     polarity : {1, -1}, optional
         Taken as given; else the side to which most R waves point.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.signals import front
-from pulsewise.signals.beats import Beats
+from pulsewise.signals.beats import Beats, Search
 from pulsewise.signals.front import Samples
 from pulsewise.signals.measured import WindowMeasures
 
@@ -26,14 +26,16 @@ _NO_BEAT = 2.2
 
 
 def per_second(
-    x: Samples, mask: Mask, rate: float, kind: str, beats: Beats, windows: Sequence[WindowMeasures]
+    x: Samples, mask: Mask, rate: float, seen: Search, beats: Beats, windows: Sequence[WindowMeasures]
 ) -> tuple[Array, list[tuple[str, ...]]]:
     """Quality 0 to 1 and reasons of each full second of one channel (T,).
 
     Parameters
     ----------
-    beats : Beats
+    seen : Search
         Of the whole channel.
+    beats : Beats
+        Of the whole channel, perhaps corrected.
     windows : sequence of WindowMeasures
         In order of time; a second gets the quality of the best window it is in, less what is wrong with itself.
     """
@@ -49,7 +51,7 @@ def per_second(
     if not count:
         return score, said
     missing, still, clipped = _faults(x, mask, rate, count)
-    alike = _alike(x, mask, rate, kind, beats, count)
+    alike = _alike(rate, seen, beats, count)
     score = score * (1 - missing) * (1 - still) * (1 - 0.5 * clipped) * alike
     for name, wrong in (("gap", missing > 0.2), ("flat", still > 0.5), ("saturated", clipped > 0.3)):
         for k in np.flatnonzero(wrong).tolist():
@@ -81,15 +83,15 @@ def _faults(x: Samples, mask: Mask, rate: float, count: int) -> tuple[Array, Arr
     return share(~mask), share(still & mask), share(at_rail & ~still)
 
 
-def _alike(x: Samples, mask: Mask, rate: float, kind: str, beats: Beats, count: int) -> Array:
+def _alike(rate: float, seen: Search, beats: Beats, count: int) -> Array:
     """For each second, from 0 to 1, how much the beats in and beside it look like the seven on each side."""
     out = np.zeros(count)
     middle = np.arange(count) + 0.5
-    for number, part in enumerate(front.stretches(x, mask, rate, kind)):
-        mine = beats.time[beats.segment == number]
+    for part in seen.parts:
+        mine = beats.between(part.first / rate, part.last / rate).time
         if len(mine) < 3:
             continue
-        rows = _rows(part.samples * beats.polarity, (mine - part.offset / rate) * part.rate, part.rate)
+        rows = _rows(part.samples, (mine - part.offset / rate) * part.rate, part.rate)
         total = np.concatenate((np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)))
         at = np.arange(len(rows))
         low, high = np.maximum(at - _REACH, 0), np.minimum(at + _REACH + 1, len(rows))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.signals.beats import Beats
+from pulsewise.signals.beats import Beats, Search
 from pulsewise.signals.front import Samples
 from pulsewise.signals.fuse import Tracked, heart_rate_value, is_clear, of_beats
 from pulsewise.signals.hrv import SHORTEST_S, hrv
@@ -43,7 +43,9 @@ class Channel:
         Hz.
     kind : str
         `ppg` or `ecg`.
+    seen : Search
     beats : Beats
+        Those of the search, perhaps corrected.
     points : Fiducials, optional
         Of PPG, one per beat.
     edited : tuple of float
@@ -56,6 +58,7 @@ class Channel:
     mask: Mask
     rate: float
     kind: str
+    seen: Search
     beats: Beats
     points: Fiducials | None = None
     edited: tuple[float, ...] = ()
@@ -90,18 +93,19 @@ class Context:
 def window(one: Channel, start: float, end: float, number: int, context: Context) -> WindowMeasures:
     """Everything of samples from start to end (s) of a channel with this number."""
     a, b = round(start * one.rate), round(end * one.rate)
-    judged = one.judged or judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b])
+    seen = one.seen if b - a == len(one.samples) else one.seen.cut(a, b, one.rate)
+    judged = one.judged or judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b], seen=seen)
     quality = judged.quality
     first, last = (int(i) for i in np.searchsorted(one.beats.time, (start, end)))
     beats = one.beats.between(start, end)
-    said, noise = _rhythm(one, a, b, beats, judged) if "rhythm" in context.groups else (abstain("unavailable"), 1.0)
+    said, noise = _rhythm(one, a, b, seen, judged) if "rhythm" in context.groups else (abstain("unavailable"), 1.0)
 
     def doubt(bpm: float) -> bool:
         short = (end - start) < SHORT_S or len(beats) < FEW_BEATS
-        return short and not repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b])
+        return short and not repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], seen=seen)
 
     def alone(bpm: float) -> bool:
-        return repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], margin=ALONE)
+        return repeats(one.samples[a:b], one.rate, one.kind, bpm, one.mask[a:b], margin=ALONE, seen=seen)
 
     sure = context.heart is None or (not context.arm and is_clear(judged, noise))
     track = None if sure or context.heart is None else context.heart()
@@ -118,7 +122,7 @@ def window(one: Channel, start: float, end: float, number: int, context: Context
     if "pulse_wave" in context.groups and one.points is not None:
         values["pulse_wave"] = _shape(one.points[first:last], quality.reasons or rate.reasons)
     if "qt" in context.groups and one.kind == "ecg":
-        values |= _qt(one, a, b, beats, rate, context.formula)
+        values |= _qt(one, a, b, rate, context.formula)
     return WindowMeasures(start, end, quality.score, quality.reasons, quality.polarity, values, number)
 
 
@@ -133,14 +137,11 @@ def _shape(points: Fiducials, reasons: tuple[str, ...]) -> dict[str, Value]:
     return {name: abstain(*reasons) for name in WAVES} if reasons else wave_values(points)
 
 
-def _local(one: Channel, a: int, beats: Beats) -> Beats:
-    return Beats(beats.index - a, beats.time - a / one.rate, beats.polarity, beats.segment)
-
-
-def _rhythm(one: Channel, a: int, b: int, beats: Beats, judged: Judged) -> tuple[Value, float]:
+def _rhythm(one: Channel, a: int, b: int, seen: Search, judged: Judged) -> tuple[Value, float]:
     """The rhythm of samples a to b, from the recording's beats, and how likely it is none."""
-    said = _of_worst(one, a, b, beats, judged) or rhythm(
-        one.samples[a:b], one.rate, one.kind, beats=_local(one, a, beats), valid=one.mask[a:b], judged=judged
+    beats = one.beats.within(a, b, one.rate)
+    said = _of_worst(one, a, b, seen, judged) or rhythm(
+        one.samples[a:b], one.rate, one.kind, beats=beats, valid=one.mask[a:b], judged=judged, seen=seen
     )
     noise = said.shares[-1] if said.shares else 1.0
     if said.reasons:
@@ -148,12 +149,13 @@ def _rhythm(one: Channel, a: int, b: int, beats: Beats, judged: Judged) -> tuple
     return Value(said.value, more={"af_probability": said.af_probability}), noise
 
 
-def _of_worst(one: Channel, a: int, b: int, beats: Beats, judged: Judged) -> Rhythm | None:
+def _of_worst(one: Channel, a: int, b: int, seen: Search, judged: Judged) -> Rhythm | None:
     """The rhythm of the ten seconds with the least even intervals, where that is surely sinus rhythm; else None.
 
     A window is then sinus rhythm throughout, and two of three pieces need not be looked at.
     """
     count = round((b - a) / one.rate / PIECE_S)
+    beats = one.beats.between(a / one.rate, b / one.rate)
     seconds = beats.intervals()
     if count < 2 or len(seconds) < 4 * count or not np.isfinite(seconds).all():
         return None
@@ -164,10 +166,10 @@ def _of_worst(one: Channel, a: int, b: int, beats: Beats, judged: Judged) -> Rhy
     if changes.max() > _EVEN:
         return None
     low, high = int(edges[worst]), int(edges[worst + 1])
-    part = beats.between(low / one.rate, high / one.rate)
     clean = judged if judged.quality.score >= CLEAN else None
     x, valid = one.samples[low:high], one.mask[low:high]
-    said = rhythm(x, one.rate, one.kind, beats=_local(one, low, part), valid=valid, judged=clean)
+    part, inside = one.beats.within(low, high, one.rate), seen.cut(low - a, high - a, one.rate)
+    said = rhythm(x, one.rate, one.kind, beats=part, valid=valid, judged=clean, seen=inside)
     return said if said.value == "sinus" and said.shares and said.shares[-1] < _LITTLE else None
 
 
@@ -180,13 +182,13 @@ def _breath(context: Context, start: float, end: float) -> Value:
     return Value(said.value, "breaths/min", said.low, said.high)
 
 
-def _qt(one: Channel, a: int, b: int, beats: Beats, rate: Value, formula: str) -> dict[str, Value]:
+def _qt(one: Channel, a: int, b: int, rate: Value, formula: str) -> dict[str, Value]:
     """QT and QTc in ms."""
     if one.rate < QT_LOWEST_RATE:
         return {name: abstain("unavailable") for name in ("qt", "qtc")}
     if rate.reasons:
         return {name: abstain(*rate.reasons) for name in ("qt", "qtc")}
-    said = qt(one.samples[a:b], one.rate, beats=_local(one, a, beats), formula=formula, valid=one.mask[a:b])
+    said = qt(one.samples[a:b], one.rate, beats=one.beats.within(a, b, one.rate), formula=formula, valid=one.mask[a:b])
     if said.reasons:
         return {name: abstain(*said.reasons) for name in ("qt", "qtc")}
     half = (said.high_s - said.low_s) / 2
