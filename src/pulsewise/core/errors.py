@@ -50,6 +50,7 @@ CODES: dict[str, Code] = {
     "rate": Code(3, 422, "the recording's rate cannot be brought to the one the model needs"),
     "length": Code(3, 422, "the recording or window has another length than needed"),
     "shape": Code(3, 422, "an array has another shape than needed"),
+    "not_comparable": Code(3, 422, "versions are not of one question, the same people, readings and test folds"),
     "disk": Code(3, 507, "writing failed: disk full, read-only or broken"),
     # 4: readable, but nothing can be said
     "no_usable_signal": Code(4, 422, "the recording was read but nothing in it can be estimated"),

@@ -18,7 +18,7 @@ from pulsewise.clinical.resample import draws
 from pulsewise.judge.events import events
 from pulsewise.judge.groups import subgroups
 from pulsewise.judge.interval import Over, abstention
-from pulsewise.judge.number import Number
+from pulsewise.judge.number import Number, of_draws
 from pulsewise.judge.parts import Detection
 from pulsewise.judge.permute import permutations
 from pulsewise.judge.result import Agreement, ControlScore, Coverage, Group, QuantityResult, Scores
@@ -104,7 +104,7 @@ def judge_binary(
     accepted = finite & ~columns["abstained"].astype(bool)
     views = {name: per_reading(columns, codes, keep) for name, keep in (("readings", finite), ("accepted", accepted))}
     views["windows"] = {name: column[finite] for name, column in columns.items()}
-    decided = {name: _decisions(view, settings.threshold) for name, view in views.items()}
+    decided = {name: decisions(view, settings.threshold) for name, view in views.items()}
     readings, rule = views["readings"], _rule(views["windows"], settings.threshold)
     tally = Tally(columns["person"][finite].astype(str), (figures, missing), centre=0.0)
     for name, view in views.items():
@@ -116,7 +116,7 @@ def judge_binary(
     truth, person = np.round(_float(readings, "reference")), readings["person"].astype(str)
     for dimension, label, mask in groups:
         tally.add(f"{dimension} {label}", person[mask], truth[mask], decided["readings"][mask])
-    score = _scores_of(readings)
+    score = scores_of(readings)
     if score is not None:
         tally.add("probability", person, truth, np.clip(score, 0, 1))
     tally.resample(settings.resamples, seed=settings.seed, level=settings.level)
@@ -162,14 +162,14 @@ def _rule(columns: Columns, threshold: float) -> str:
     return f"yes from a probability of {threshold:g}"
 
 
-def _decisions(columns: Columns, threshold: float) -> Floats:
+def decisions(columns: Columns, threshold: float) -> Floats:
     """1 where an estimate says yes: a decision as it is, a probability from the threshold on."""
     estimate = _float(columns, "estimate")
     plain = bool(np.isin(estimate, (0.0, 1.0)).all())
     return (estimate >= (0.5 if plain else threshold)).astype(np.float64)
 
 
-def _scores_of(columns: Columns) -> Floats | None:
+def scores_of(columns: Columns) -> Floats | None:
     """What rows are ranked by: a column `probability` or `score`, or estimates that are not all 0 and 1."""
     for name in ("probability", "score"):
         if name in columns and np.isfinite(_float(columns, name)).all() and len(columns[name]):
@@ -187,11 +187,11 @@ def _add_controls(tally: Tally, names: Sequence[str], readings: Columns, decided
         both = np.isfinite(_float(readings, column))
         tally.add(f"model beside {name}", person[both], truth[both], decided[both])
         values = _float(readings, column)[both]
-        said = (values > 0.5).astype(np.float64) if name in OURS else _as_often(values, truth[both])
+        said = (values > 0.5).astype(np.float64) if name in OURS else as_often(values, truth[both])
         tally.add(name, person[both], truth[both], said)
 
 
-def _as_often(values: Floats, truth: Floats) -> Floats:
+def as_often(values: Floats, truth: Floats) -> Floats:
     """A predictor's decisions: yes for its highest values, about as often as the condition occurs (no easier rule)."""
     if not len(values) or np.ptp(values) < 1e-12:
         return (values > 0.5).astype(np.float64)
@@ -225,20 +225,12 @@ def _ranked(
         return {name: Number(None, n=n, people=people, reason=reason) for name in RANKED}
     probability = bool(((score >= 0) & (score <= 1)).all())
     found = {"brier": tally.number("probability", "brier") if probability else none["brier"]}
-    areas = _areas(truth, score, person, settings)
-    for i, name in enumerate(("auroc", "auprc")):
-        value, rest = float(areas[0, i]), areas[1:, i]
-        rest = rest[np.isfinite(rest)]
-        if not people or people < 2 or len(rest) < 0.9 * (len(areas) - 1) or not len(rest):
-            why = "people_unknown" if not people else "one_person" if people < 2 else "too_few_resamples"
-            found[name] = Number(value, None, None, n, people, why)
-        else:
-            low, high = np.quantile(rest, [(1 - settings.level) / 2, (1 + settings.level) / 2])
-            found[name] = Number(value, float(low), float(high), n, people)
+    drawn = areas(truth, score, person, settings)
+    found |= {name: of_draws(drawn[:, i], n, people, settings.level) for i, name in enumerate(("auroc", "auprc"))}
     return {name: found[name] for name in RANKED}
 
 
-def _areas(truth: Floats, score: Floats, person: NDArray[np.str_], settings: Settings) -> Floats:
+def areas(truth: Floats, score: Floats, person: NDArray[np.str_], settings: Settings) -> Floats:
     """AUROC and average precision of all rows, then of each resample of people; shape (1 + resamples, 2)."""
     names, code = np.unique(person, return_inverse=True)
     order = np.argsort(-score, kind="stable")

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsewise.clinical.resample import FINITE_SHARE
+
 REASONS: dict[str, str] = {
     "no_rows": "no row has both a reference and an estimate",
     "too_few_rows": "at least two readings are needed",
@@ -63,3 +68,23 @@ class Number:
             raise ValueError("a Number without a value needs a reason")
         if self.reason and self.reason not in REASONS:
             raise ValueError(f"unknown reason {self.reason!r}; add it to pulsewise.judge.number.REASONS")
+
+
+def of_draws(draws: NDArray[np.float64], n: int, people: int, level: float, reason: str = "no_rows") -> Number:
+    """A figure from its value on all people followed by its values on resamples of them, shape (1 + resamples,).
+
+    `reason` is said where the value does not exist.
+
+    >>> of_draws(np.array([1.0, 0.0, 1.0, 2.0]), 9, 3, 0.5)
+    Number(value=1.0, low=0.5, high=1.5, n=9, people=3, reason='')
+    """
+    value, rest = float(draws[0]), draws[1:]
+    if not np.isfinite(value):
+        return Number(None, n=n, people=people, reason=reason)
+    if people < 2:
+        return Number(value, n=n, people=people, reason="one_person" if people else "people_unknown")
+    finite = rest[np.isfinite(rest)]
+    if not len(finite) or len(finite) < FINITE_SHARE * len(rest):
+        return Number(value, n=n, people=people, reason="too_few_resamples")
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    return Number(value, float(low), float(high), n, people)

@@ -204,6 +204,12 @@ class Tally:
         sums = self._point[block]
         return {f: self._number(name, float(point[f]), draws[f], self._missing(f, sums)) for f in names}
 
+    def draws_of(self, name: str, figure: str) -> Floats:
+        """A figure of a block on all people, then on each resample of them, shape (1 + resamples,)."""
+        block = self._blocks[name]
+        point, draws = self._figures(self._point[block])[figure], self._figures(self._draws[:, block])[figure]
+        return np.concatenate([[float(point)], draws])
+
     def skill(self, model: str, control: str, figure: str = "mae") -> Number:
         """1 - figure of the model / figure of the control, two blocks of the same rows."""
         (m, mb), (c, cb) = self._pair(model, figure), self._pair(control, figure)

@@ -140,3 +140,23 @@ def svg(figure: Figure, name: str, alt: str, mark: str = "") -> str:
     box = re.search(r'viewBox="([^"]+)"', text)
     start = f'<svg viewBox="{box.group(1) if box else ""}" role="img" aria-label="{label}">'
     return start + text[text.index(">") + 1 :].strip()
+
+
+def alone(picture: str, css: str) -> str:
+    """An `<svg>` of a page as a file of its own: with the colours of the page's style sheet, on paper, light and dark.
+
+    Parameters
+    ----------
+    picture : str
+        From `svg`.
+    css : str
+        The style sheet of the page; its variables are taken.
+    """
+    colours = css[: css.index("* {")]
+    box = re.search(r'viewBox="([\d. ]+)"', picture)
+    _, _, width, height = (box.group(1) if box else "0 0 100 100").split()
+    font = "svg { font-family: system-ui, 'DejaVu Sans', sans-serif; background: var(--paper); }"
+    size = f'xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+    head, _, rest = picture.partition(">")
+    head = head.replace("<svg", f"<svg {size}", 1)
+    return f"{head}>\n<style>\n{colours}{font}\n</style>\n{rest}\n"
