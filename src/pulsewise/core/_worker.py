@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core import isolate
 from pulsewise.core.errors import InputError, PulsewiseError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Recording, to_parts
@@ -136,6 +137,7 @@ def _confine(limits: dict[str, Any], folder: str) -> None:
             raise PermissionError(f"{event} is not allowed in a reader")
 
     sys.addaudithook(refuse)
+    isolate.confined = True
 
 
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[NDArray[Any]]]:

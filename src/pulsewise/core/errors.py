@@ -26,8 +26,12 @@ CODES: dict[str, Code] = {
     "config": Code(2, 400, "a recipe or an option has an unknown key, a wrong type or a wrong value"),
     "unknown_name": Code(2, 404, "no plug-in, preset, dataset or command of this name"),
     "output_exists": Code(2, 409, "the output is there already and --overwrite was not given"),
+    "unauthorized": Code(2, 401, "a token is needed, or the one given is not known"),
+    "forbidden": Code(2, 403, "the token lacks the scope for this, or the request comes from another site"),
+    "method": Code(2, 405, "this address does not take requests of this kind"),
+    "conflict": Code(2, 409, "this idempotency key was used for another request"),
     # 3: the input cannot be read, or must not be
-    "not_found": Code(3, 404, "the file or folder does not exist"),
+    "not_found": Code(3, 404, "the file, folder or address does not exist"),
     "unknown_format": Code(3, 415, "no reader recognises the file"),
     "empty_recording": Code(3, 422, "the file holds no samples"),
     "sampling_rate": Code(3, 422, "the sampling rate is missing or impossible"),
@@ -68,6 +72,9 @@ CODES: dict[str, Code] = {
     "missing_dependency": Code(7, 501, "a library needed for this is not installed"),
     "environment": Code(7, 503, "something on this machine prevents the work"),
     "download": Code(7, 502, "a download failed"),
+    "busy": Code(7, 503, "more is waiting already than is allowed; the answer says when to try again"),
+    "rate_limited": Code(7, 429, "too many requests in a short time; the answer says when to try again"),
+    "slow_request": Code(7, 408, "the request did not arrive in the time it is given"),
 }
 
 

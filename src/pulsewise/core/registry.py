@@ -37,6 +37,10 @@ EXTRAS: dict[str, str] = {
     "dask": "cluster",
     "distributed": "cluster",
     "tensorboard": "train",
+    "fastapi": "serve",
+    "uvicorn": "serve",
+    "multipart": "serve",
+    "prometheus_client": "serve",
 }
 """Which extra of the package brings a library: `pip install 'pulsewise[<extra>]'`."""
 
