@@ -127,7 +127,7 @@ class Blocked:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 sys.meta_path.insert(0, Blocked())
 import pulsewise
-rooms = ('models', 'formats', 'datasets', 'learn.network')
+rooms = ('models', 'formats', 'datasets', 'learn.network', 'deploy.serve')
 skip = (*(f'pulsewise.{{room}}.' for room in rooms), 'pulsewise.__main__')
 for found in pkgutil.walk_packages(pulsewise.__path__, 'pulsewise.'):
     if not found.name.startswith(skip):
@@ -147,3 +147,27 @@ def test_the_package_itself_imports_nothing_heavy() -> None:
     script = "import sys, pulsewise; print(*sorted(m for m in sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "numpy", "scipy", "pyarrow", "typer", "rich"} & set(loaded)
+
+
+WITHOUT_TORCH = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "lightning", "captum"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Blocked())
+from pulsewise.deploy.serve.app import create_app
+assert create_app().openapi()["openapi"].startswith("3.1")
+"""
+
+
+def test_the_server_works_without_torch_and_nothing_else_knows_of_it() -> None:
+    pytest.importorskip("fastapi")
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for path, tree in TREES.items():
+        if "serve" in path.parts:
+            continue
+        names = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+        names |= {alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
+        assert not {"fastapi", "starlette", "uvicorn", "pydantic"} & {name.partition(".")[0] for name in names}, path

@@ -1,0 +1,58 @@
+"""Everything a running server holds, and how a request finds its part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+from starlette.requests import HTTPConnection
+
+from pulsewise.core.errors import InputError
+from pulsewise.deploy.serve.guard import COOKIE
+from pulsewise.deploy.serve.logs import Write, to_stderr
+from pulsewise.deploy.serve.metrics import Metrics
+from pulsewise.deploy.serve.sessions import Session, Sessions, Stored
+from pulsewise.deploy.serve.settings import Settings
+from pulsewise.deploy.serve.work import Work
+
+
+@dataclass
+class Service:
+    """The parts of a server that outlive a request."""
+
+    settings: Settings
+    sessions: Sessions
+    work: Work
+    metrics: Metrics = field(default_factory=Metrics)
+    write: Write = to_stderr
+    ready: bool = False
+    why_not: str = "starting"
+    stopping: bool = False
+
+
+def of(connection: HTTPConnection) -> Service:
+    """The service that a request or a WebSocket is for."""
+    return cast(Service, connection.app.state.service)
+
+
+def _here(request: Request) -> Service:
+    return of(request)
+
+
+def _mine(request: Request) -> Session | None:
+    return of(request).sessions.get(request.cookies.get(COOKIE, ""))
+
+
+def _found(
+    recording: Annotated[str, Path(pattern="^[0-9a-f]{16}$", examples=["0f1e2d3c4b5a6978"], description="Its id.")],
+    session: Annotated[Session | None, Depends(_mine)],
+) -> Stored:
+    if session is None:
+        raise InputError("not_found", "there is no session, or it has ended", fix="upload the recording again")
+    return session.recording(recording)
+
+
+Here = Annotated[Service, Depends(_here)]
+Mine = Annotated[Session | None, Depends(_mine)]
+Found = Annotated[Stored, Depends(_found)]

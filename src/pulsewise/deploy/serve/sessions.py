@@ -1,0 +1,197 @@
+"""What one browser or program has here: its recordings and what was made of them, until its session ends."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pulsewise.core.errors import InputError, SetupError
+from pulsewise.core.recording import KINDS, Recording, Reference, Signal
+from pulsewise.core.windows import Windows
+from pulsewise.deploy.serve.reading import Read
+from pulsewise.deploy.serve.settings import SCOPES, Settings
+from pulsewise.deploy.serve.wave import gaps
+from pulsewise.signals.edits import Edit
+
+MOST_RECORDINGS = 100
+MOST_RESULTS = 50
+"""Computed answers kept per recording."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One entry of the audit trail: who corrected which beats, when (UTC) and why."""
+
+    id: str
+    at: str
+    who: str
+    why: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass
+class Stored:
+    """A recording of a session, with the beats corrected by hand, typed references and answers computed so far."""
+
+    id: str
+    read: Read
+    corrections: list[Correction] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+    results: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        """Of its samples in memory."""
+        part = self.read.part
+        if isinstance(part, Windows):
+            return part.samples.nbytes
+        clocks = sum(c.nbytes for s in part.signals for c in s.clocks.values())
+        return sum(s.samples.nbytes + s.valid.nbytes for s in part.signals) + clocks
+
+    @property
+    def recording(self) -> Recording:
+        """The recording; `modality` where the file holds windows."""
+        if isinstance(self.read.part, Windows):
+            raise InputError("modality", "the file holds windows, a recording is needed", fix="upload the recording")
+        return self.read.part
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """Its signals; of windows each channel's, one window after the other."""
+        part = self.read.part
+        if isinstance(part, Recording):
+            return part.signals
+        return tuple(
+            Signal(name, name if name in KINDS else "other", "", part.rate, np.ravel(part.samples[:, c]))
+            for c, name in enumerate(part.channels)
+        )
+
+    def signal(self, name: str | None) -> Signal:
+        """The signal of this name, or the first of this kind; the first of all without one. Raises `modality`."""
+        signals = self.signals
+        if not signals:
+            raise InputError("modality", "the recording holds no signal")
+        if name is None:
+            order = [s for kind in ("ppg", "ecg", "abp") for s in signals if s.kind == kind]
+            return (order or list(signals))[0]
+        for found in (*(s for s in signals if s.name == name), *(s for s in signals if s.kind == name)):
+            return found
+        raise InputError("modality", "the recording has no signal of this name or kind", where="channel")
+
+    def result(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What was computed under a key before, else computed now."""
+        if key not in self.results:
+            made = make()
+            while len(self.results) >= MOST_RESULTS:
+                self.results.pop(next(iter(self.results)), None)
+            self.results[key] = made
+        return self.results[key]
+
+
+@dataclass
+class Session:
+    """A session: an id that only its owner knows, and what it holds."""
+
+    id: str
+    scopes: frozenset[str] = frozenset(SCOPES)
+    seen: float = field(default_factory=time.monotonic)
+    recordings: dict[str, Stored] = field(default_factory=dict)
+    reports: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        """Of all samples in memory."""
+        return sum(stored.bytes for stored in self.recordings.values())
+
+    def add(self, reads: list[Read], most: int) -> list[Stored]:
+        """Take recordings in; `too_large` where the session would hold too many or too much."""
+        made = [Stored(secrets.token_hex(8), read) for read in reads]
+        if len(self.recordings) + len(made) > MOST_RECORDINGS or self.bytes + sum(one.bytes for one in made) > most:
+            fix = "delete recordings of this session first"
+            raise InputError("too_large", "the session would hold more than is allowed", fix=fix)
+        self.recordings |= {one.id: one for one in made}
+        return made
+
+    def recording(self, id: str) -> Stored:
+        """A recording of this session; `not_found`."""
+        if id not in self.recordings:
+            raise InputError("not_found", "this session has no such recording")
+        return self.recordings[id]
+
+
+class Sessions:
+    """All sessions of a server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._by_id: dict[str, Session] = {}
+
+    def begin(self, scopes: frozenset[str]) -> Session:
+        """A new session; `busy` where there are too many."""
+        self.sweep()
+        if len(self._by_id) >= self._settings.sessions:
+            raise SetupError("busy", "there are too many sessions", fix="end one, or try again later")
+        made = Session(secrets.token_urlsafe(24), scopes)
+        self._by_id[made.id] = made
+        return made
+
+    def get(self, id: str) -> Session | None:
+        """The session of an id, which from now on is fresh again; None where there is none."""
+        found = self._by_id.get(id)
+        if found is not None:
+            found.seen = time.monotonic()
+        return found
+
+    def scopes_of(self, id: str) -> frozenset[str] | None:
+        """What a session may do; None where there is none."""
+        found = self._by_id.get(id)
+        return None if found is None else found.scopes
+
+    def end(self, id: str) -> None:
+        """Forget a session and everything in it."""
+        self._by_id.pop(id, None)
+
+    def sweep(self) -> int:
+        """End the sessions nobody has used for long; how many there were."""
+        late = time.monotonic() - self._settings.idle_s
+        old = [id for id, session in self._by_id.items() if session.seen < late]
+        for id in old:
+            self.end(id)
+        return len(old)
+
+    def close(self) -> None:
+        """Forget all."""
+        for id in list(self._by_id):
+            self.end(id)
+
+
+def describe(stored: Stored) -> dict[str, Any]:
+    """A recording as JSON: what was found in the file and why."""
+    part, read = stored.read.part, stored.read
+    made: dict[str, Any] = {"id": stored.id, "name": read.name, "format": read.format, "why": read.why}
+    made |= {"score": read.score, "windows": isinstance(part, Windows), "start": None, "synthetic": part.synthetic}
+    made["channels"] = [
+        {
+            "name": s.name, "kind": s.kind, "rate": s.rate, "rate_source": s.rate_source, "drift_ppm": s.drift_ppm,
+            "unit": s.unit, "samples": len(s.samples), "start_s": s.start, "gaps": gaps(s),
+        }
+        for s in stored.signals
+    ]  # fmt: skip
+    made["duration_s"] = max((s.start + s.duration for s in stored.signals), default=0.0)
+    made |= {"references": [], "dropped_columns": [], "notes": [], "integrity": None}
+    if isinstance(part, Recording):
+        p = part.provenance
+        counts: dict[tuple[str, str], int] = {}
+        for r in (*part.references, *stored.references):
+            counts[r.kind, r.unit] = counts.get((r.kind, r.unit), 0) + 1
+        made["start"] = part.start_utc.isoformat() if part.start_utc else None
+        made["references"] = [{"quantity": q, "unit": u, "count": n} for (q, u), n in counts.items()]
+        made |= {"dropped_columns": list(p.dropped), "integrity": p.integrity}
+        made["notes"] = [{"code": n.code, "message": n.message, "count": n.count} for n in p.notes]
+    return made
