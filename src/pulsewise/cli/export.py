@@ -1,4 +1,4 @@
-"""Write a trained network as a graph that runs without torch, with proof that it answers the same."""
+"""Write a trained network as a graph or as C that runs without torch, with proof that it answers the same."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ def export(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder, or the run folder it is in.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the exported bundle.")],
     to: Annotated[
-        Literal["onnx", "openvino"], typer.Option("--to", help="onnx runs in both engines, openvino only there.")
+        Literal["onnx", "openvino", "c"],
+        typer.Option("--to", help="onnx runs in both engines, openvino only there; c: C99, of the model `tiny`."),
     ] = "onnx",
     precision: Annotated[
         Literal["fp32", "fp16", "bf16", "int8"],
         typer.Option("--precision", help="fp16: half the size; bf16: faster where the processor can; int8: both."),
     ] = "fp32",
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", metavar="HZ", help="Of the device's raw samples, for conditioning inside."),
+    ] = None,
     overwrite: Overwrite = False,
     force: Annotated[
         bool, typer.Option("--force", help="Export an untrained bundle, or one further off than is allowed.")
@@ -30,7 +35,8 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a trained network as an ONNX graph that OpenVINO or ONNX Runtime runs without torch: scaling inside,
-    golden vectors beside it, and the largest difference from the original.
+    golden vectors beside it, and the largest difference from the original. The model `tiny` can also become plain C99
+    without allocation, for a small device.
 
     From a run folder the golden vectors are windows of people the network never saw, and int8 finds its ranges on
     training windows. `pulsewise predict` takes the folder like any bundle.
@@ -45,6 +51,11 @@ def export(
     folder = bundle_folder(bundle)
     loaded = Bundle.load(folder)
     test, training = _windows(bundle) if folder != bundle else (None, None)
+    if to == "c":
+        from pulsewise.cli._exported import c
+
+        c(loaded, out, {"precision": precision, "windows": test, "rate": rate}, overwrite, force, json)
+        return
     made = deploy.export(
         loaded, out, to=to, precision=precision, windows=test, calibration=training, overwrite=overwrite, force=force
     )

@@ -146,7 +146,7 @@ def cut_counted(recording: Recording, config: Config) -> tuple[Windows, Dropped]
             reason[whole[cosine < config.template_min]] = "template"
         columns["similarity"] = np.full(len(first), np.nan, dtype=np.float32)
         columns["similarity"][whole] = cosine
-    normal, usable = _normalise(pieces, config.normalise)
+    normal, usable = normalise(pieces, config.normalise)
     reason[whole[~usable & (reason[whole] == "")]] = "flat"
     kept = reason == ""
     start = columns["start"]
@@ -260,7 +260,7 @@ def fill_single(
     return filled, there
 
 
-def _normalise(pieces: NDArray[np.float64], how: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def normalise(pieces: NDArray[np.float64], how: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Windows (N, C, T) scaled for themselves, and which of them can be: a constant one has no scale."""
     if how == "none":
         return pieces, np.ones(len(pieces), dtype=bool)

@@ -121,7 +121,7 @@ def export(
     here = engines(to)
     if not here:
         raise SetupError("missing_dependency", "no engine to prove it with", fix="pip install 'pulsewise[deploy]'")
-    golden = _golden(bundle, windows)
+    golden = golden_windows(bundle, windows)
     wanted = bundle.predict_windows(golden, force=force)
     onnx = to_onnx(bundle)
     content = _contents(onnx, to, precision, calibration)
@@ -199,12 +199,13 @@ def _check(bundle: Bundle, precision: str, off: NDArray[np.float64], force: bool
             raise GateError("gate", f"{what}; at most {most:.3g} is allowed", fix="take a higher precision, or --force")
 
 
-def _golden(bundle: Bundle, windows: Windows | None) -> Windows:
+def golden_windows(bundle: Bundle, windows: Windows | None, count: int = GOLDEN_WINDOWS) -> Windows:
+    """The first of the windows that were given, or noise at the scale of the training data."""
     if windows is not None:
         bundle.check_windows(windows)
-        return windows[np.arange(min(GOLDEN_WINDOWS, len(windows)))]
+        return windows[np.arange(min(count, len(windows)))]
     f = bundle.facts
-    noise = np.random.default_rng(0).normal(size=(GOLDEN_WINDOWS, len(f.channels), f.length))
+    noise = np.random.default_rng(0).normal(size=(count, len(f.channels), f.length))
     mean, sd = (np.array(values)[:, None] for values in (f.scaling.input_mean, f.scaling.input_sd))
     return Windows((mean + sd * noise).astype(np.float32), f.rate, f.channels, {})
 

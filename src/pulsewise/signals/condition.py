@@ -36,6 +36,7 @@ __all__ = [
     "Config",
     "Stream",
     "bandpass",
+    "chain_of",
     "condition",
     "detrend",
     "highpass",
@@ -153,7 +154,7 @@ def condition(signal: Signal, config: Config) -> Signal:
         raise NoSignalError("no_usable_signal", "no valid sample to condition", where=signal.name)
     if not config.changes:
         return signal
-    chain = _after_trend(signal.rate, config)
+    chain = chain_of(signal.rate, config)
     length = chain.first_output(len(signal.samples))
     samples = np.zeros(length, dtype=np.float32)
     valid = np.zeros(length, dtype=bool)
@@ -179,8 +180,8 @@ def condition(signal: Signal, config: Config) -> Signal:
     )
 
 
-def _after_trend(rate: float, config: Config) -> Chain:
-    """What runs as a fused FIR: everything in the `fir` family, only the change of rate in the other."""
+def chain_of(rate: float, config: Config) -> Chain:
+    """What runs as a fused FIR at `rate` (Hz): everything in the `fir` family, only the change of rate in the other."""
     if config.family == "butterworth":
         return plan(rate, rate_out=config.rate)
     return plan(rate, band=config.band, notch=config.notch, savgol_s=config.savgol_s, rate_out=config.rate)
@@ -252,7 +253,7 @@ class Stream:
                 fix="give a band with a low edge above 0 Hz instead",
             )
         self.rate_in = check_rate(rate)
-        chain = _after_trend(self.rate_in, config)
+        chain = chain_of(self.rate_in, config)
         self.rate = chain.rate_out
         self._inner = ChainStream(chain)
 
@@ -278,4 +279,4 @@ def conditioned(samples: ArrayLike, rate: float, config: Config) -> NDArray[np.f
     x = np.asarray(samples, dtype=np.float64)
     if x.ndim == 0 or not x.shape[-1] or not np.isfinite(x).all():
         raise InputError("shape", "finite samples (..., T) with T > 0 are needed", fix="give a Signal to condition")
-    return _stretch(x, 0, check_rate(rate), config, _after_trend(rate, config)) if config.changes else x
+    return _stretch(x, 0, check_rate(rate), config, chain_of(rate, config)) if config.changes else x

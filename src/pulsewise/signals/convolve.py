@@ -130,6 +130,11 @@ class Resampler:
         """Output over input rate as (up, down); (0, 0) where that is no small fraction."""
         return _ratio(self.rate_in, self.rate_out)
 
+    @property
+    def kernel(self) -> Array:
+        """Symmetric taps (2 half + 1,) of an output that lies on an input sample."""
+        return _table(self.rate_in, self.cut, self.width, self.ratio[0] or _PHASES)[0, :-1]
+
     def position(self, k: int) -> float:
         """Where output k lies, in input samples."""
         up, down = self.ratio
