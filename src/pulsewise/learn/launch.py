@@ -13,38 +13,69 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsewise.core.config import write_toml
 from pulsewise.core.disk import write_atomic, write_json
 from pulsewise.core.errors import PulsewiseError, SetupError, UsageError
-from pulsewise.learn import weights
-from pulsewise.learn.problem import Problem
+from pulsewise.data.store import Store
+from pulsewise.learn import recipe, weights
+from pulsewise.learn.recipe import Recipe
+from pulsewise.learn.scaling import Source
 
 JOB, RECIPE, ROWS, ERROR = "job.json", "recipe.toml", "rows.safetensors", "error.json"
 WORKER = "pulsewise.learn.network.worker"
+"""What trains; `learn.pretrain.worker` pre-trains."""
 PATIENCE_S = 10.0
 """Seconds the other processes get to end by themselves when one has failed."""
 
 
-def launch(problem: Problem, folder: Path, devices: int, *, resume: bool, force: bool, progress: bool) -> None:
-    """Run `learn.network.worker` in `devices` processes until all are done; the first error of theirs is raised here.
+@dataclass(frozen=True)
+class Job:
+    """What a process is told to do: which windows (`rows` by name), by which recipe, in which folder."""
+
+    source: Source
+    recipe: Recipe
+    rows: Mapping[str, NDArray[np.int64]]
+    folder: Path
+    resume: bool
+    force: bool
+    progress: bool
+
+
+def launch(job: Job, worker: str, devices: int) -> None:
+    """Run the module `worker` in `devices` processes until all are done; the first error of theirs is raised here.
 
     Raises `config` for windows that are not in a store on disk, and `environment` where a process died.
     """
-    path = getattr(problem.source, "path", None)
+    path, folder = getattr(job.source, "path", None), job.folder
     if path is None:
         raise UsageError("config", "several devices need a store on disk", fix="prepare one, or train on 1 device")
-    write_atomic(folder / RECIPE, write_toml(problem.recipe.table()))
-    rows = {"train": problem.train_rows, "validation": problem.validation_rows}
-    weights.write(folder / ROWS, {name: np.asarray(value, np.int64) for name, value in rows.items()})
-    job = {"store": str(Path(path).resolve()), "resume": resume, "force": force, "progress": progress}
-    write_json(folder / JOB, job)
+    write_atomic(folder / RECIPE, write_toml(job.recipe.table()))
+    weights.write(folder / ROWS, {name: np.asarray(value, np.int64) for name, value in job.rows.items()})
+    told = {"resume": job.resume, "force": job.force, "progress": job.progress}
+    write_json(folder / JOB, {"store": str(Path(path).resolve()), **told})
     (folder / ERROR).unlink(missing_ok=True)
-    if not _run([sys.executable, "-m", WORKER, str(folder)], devices):
+    if not _run([sys.executable, "-m", worker, str(folder)], devices):
         raise _error(folder, devices)
+
+
+def work(folder: Path, do: Callable[[Job], None]) -> int:
+    """In a process: do what the folder's files say; 0, or the exit status of an error, which is left in the folder."""
+    try:
+        told = json.loads((folder / JOB).read_text())
+        store, rows = Store(told.pop("store")), weights.read(folder / ROWS)
+        do(Job(store, recipe.load(folder / RECIPE), rows, folder, **told))
+    except PulsewiseError as error:
+        if os.environ.get("RANK", "0") == "0" or not (folder / ERROR).exists():
+            write_json(folder / ERROR, error.to_dict())
+        return error.exit_status
+    return 0
 
 
 def _run(command: list[str], devices: int) -> bool:

@@ -5,13 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pulsewise.core.errors import SetupError
-from pulsewise.learn.train_config import Config
 
 BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """Processor flags that stand for units that multiply bf16. Without them bf16 is emulated, and slower than float32."""
+
+
+class Wishes(Protocol):
+    """What a recipe says of it: `[train]` and `[pretrain]` alike."""
+
+    @property
+    def accelerator(self) -> Literal["auto", "cpu", "gpu"]:
+        """Where to compute."""
+
+    @property
+    def precision(self) -> Literal["auto", "float32", "bf16"]:
+        """Of products."""
+
+    @property
+    def layout(self) -> Literal["auto", "image", "sequence"]:
+        """Of convolutions."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(stated.partition(":")[2].split())
 
 
-def choose(config: Config) -> Plan:
+def choose(config: Wishes) -> Plan:
     """What a recipe's `auto` means here. Imports torch only to ask for a GPU.
 
     bf16 keeps float32 weights and computes products in bf16; it is chosen only where the processor has units for it

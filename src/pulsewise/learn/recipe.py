@@ -11,6 +11,7 @@
     [split]            # data.split.Config
     [task]             # name of a task, and its options
     [model]            # name of a model, and its options
+    [pretrain]         # learn.pretrain_config.Config; without it nothing is pre-trained
     [train]            # learn.train_config.Config
     [evaluate]
 """
@@ -27,7 +28,7 @@ from pulsewise.core import config, registry
 from pulsewise.core.errors import UsageError
 from pulsewise.core.plugin import Dataset, Task
 from pulsewise.data import align, split, window
-from pulsewise.learn import train_config
+from pulsewise.learn import pretrain_config, train_config
 from pulsewise.signals import condition
 
 FILLED_IN = ("channels", "length", "outputs")
@@ -75,6 +76,7 @@ class Recipe:
     window: window.Config = field(default_factory=window.Config)
     label: align.Config = field(default_factory=align.Config)
     split: split.Config = field(default_factory=split.Config)
+    pretrain: pretrain_config.Config = field(default_factory=pretrain_config.Config)
     train: train_config.Config = field(default_factory=train_config.Config)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 

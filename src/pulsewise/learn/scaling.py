@@ -90,12 +90,12 @@ def fit(source: Source, rows: NDArray[np.int64], targets: NDArray[np.float64], q
     missing = [name for name, column in zip(quantities, targets.T, strict=True) if not np.isfinite(column).any()]
     if missing:
         raise InputError("label", f"no training window has a label for {', '.join(missing)}", fix="check [label]")
-    mean, sd = _moments(source, rows)
+    mean, sd = moments(source, rows)
     return Scaling(mean, sd, _tuple(np.nanmean(targets, axis=0)), _tuple(_positive(np.nanstd(targets, axis=0))))
 
 
-def _moments(source: Source, rows: NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and SD per channel in one pass, combined chunk by chunk (Chan et al. 1979) so that nothing cancels."""
+def moments(source: Source, rows: NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and SD per channel of some rows, combined chunk by chunk (Chan et al. 1979) so that nothing cancels."""
     count, mean, square = 0, np.zeros(len(source.channels)), np.zeros(len(source.channels))
     for start in range(0, len(rows), CHUNK):
         part = source.take(rows[start : start + CHUNK]).astype(np.float64)

@@ -116,7 +116,9 @@ def _fit_network(problem: Problem, out: Path, resume: bool, force: bool, progres
     if devices == 1:
         fit.fit(problem, folder, resume=resume, force=force, progress=progress)
     else:
-        launch.launch(problem, folder, devices, resume=resume, force=force, progress=progress)
+        rows = {"train": problem.train_rows, "validation": problem.validation_rows}
+        job = launch.Job(problem.source, problem.recipe, rows, folder, resume, force, progress)
+        launch.launch(job, launch.WORKER, devices)
     history: list[dict[str, float]] = json.loads((folder / fit.HISTORY).read_text())
     errors = [train_config.selection(row) for row in history]
     facts = describe(problem, stages=fit.stages(problem), trained=True)

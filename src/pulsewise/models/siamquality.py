@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -70,13 +70,17 @@ class Encoder(nn.Module):
             self.size = width * 4 if bottleneck else width
         he(self)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (B, D) of windows (B, C, T); D is 384, or 1536 from depth 50 on."""
+    def steps(self, x: Tensor) -> Tensor:
+        """Features (B, D, N) of windows (B, C, T) before the mean over time; N is 36 for 1200 samples."""
         x = arrange(x, self.layout)
         x = functional.relu(self.norm1(self.conv1(x)))
         for i in range(1, 5):
             x = getattr(self, f"layer{i}")(x)
-        return mean_pool(x)
+        return x.flatten(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, D) of windows (B, C, T); D is 384, or 1536 from depth 50 on."""
+        return mean_pool(self.steps(x))
 
 
 class SiamQuality(nn.Module):
@@ -98,6 +102,10 @@ class SiamQuality(nn.Module):
     @layout.setter
     def layout(self, layout: Layout) -> None:
         self.encoder.layout = layout
+
+    def steps(self, x: Tensor) -> Tensor:
+        """Features (B, D, N) of windows (B, C, T) before the mean over time."""
+        return self.encoder.steps(x)
 
     def features(self, x: Tensor) -> Tensor:
         """Features (B, D) of windows (B, C, T)."""
@@ -125,12 +133,12 @@ class SimSiam(nn.Module):
     """An encoder with the projector and predictor it is pre-trained with (Chen & He 2021).
 
     The bias of the projector's last layer is frozen at zero, as in the released module: the norm after it takes any
-    constant away.
+    constant away. `encoder` is any network from windows (B, C, T) to features (B, `encoder.size`).
     """
 
-    def __init__(self, encoder: Encoder, projected: int = 256, hidden: int = 512) -> None:
+    def __init__(self, encoder: nn.Module, projected: int = 256, hidden: int = 512) -> None:
         super().__init__()
-        size = encoder.size
+        size = cast(int, encoder.size)
         self.encoder = encoder
         last = nn.Linear(size, projected)
         nn.init.zeros_(last.bias)

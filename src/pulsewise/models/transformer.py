@@ -78,12 +78,16 @@ class Transformer(nn.Module):
         self.norm = nn.LayerNorm(config.size)
         self.head = nn.Linear(config.size, config.outputs)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Mean over the steps of windows (B, C, T): (B, D)."""
+    def steps(self, x: Tensor) -> Tensor:
+        """Features (B, D, N) of windows (B, C, T), one step per patch."""
         steps = self.embed(functional.pad(x, (0, -x.shape[-1] % self.config.patch))).transpose(1, 2)
         steps = steps + positions(steps.shape[1], steps.shape[2], steps)
-        result: Tensor = self.norm(self.layers(steps)).mean(1)
+        result: Tensor = self.norm(self.layers(steps)).transpose(1, 2)
         return result
+
+    def features(self, x: Tensor) -> Tensor:
+        """Mean over the steps of windows (B, C, T): (B, D)."""
+        return self.steps(x).mean(2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scaled targets (B, outputs) of windows (B, C, T)."""

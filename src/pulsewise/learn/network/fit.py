@@ -11,8 +11,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import math
@@ -34,6 +32,7 @@ from pulsewise.core.errors import InputError
 from pulsewise.learn import processor, train_config, weights
 from pulsewise.learn.network import checkpoint, forward, losses
 from pulsewise.learn.network.batches import Position, Side, TrainBatches, ValidationBatches, chances, steps_per_epoch
+from pulsewise.learn.network.history import history_csv
 from pulsewise.learn.network.training import Training
 from pulsewise.learn.problem import Problem
 from pulsewise.learn.progress import Progress
@@ -187,24 +186,6 @@ class _Keeper:
         history = [{k: v for k, v in row.items() if math.isfinite(v)} for row in self.position.history]
         write_atomic(self.folder / HISTORY, json.dumps(history))
         weights.write(self.folder / FINAL, weights.read(self.folder / BEST))
-
-
-def history_csv(history: list[dict[str, float]]) -> str:
-    """The history as CSV text: a column per figure, a line per epoch, empty where there is no figure.
-
-    >>> print(history_csv([{"epoch": 1.0, "lr": 0.001}, {"epoch": 2.0, "lr": math.nan}]), end="")
-    epoch,lr
-    1,0.001
-    2,
-    """
-    names = list(dict.fromkeys(name for row in history for name in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for row in history:
-        values = [row.get(name, math.nan) for name in names]
-        writer.writerow([f"{value:.10g}" if math.isfinite(value) else "" for value in values])
-    return text.getvalue()
 
 
 def _board(folder: Path, step: int) -> Any:

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 
-from pulsewise.core.disk import write_json
-from pulsewise.core.errors import PulsewiseError
 from pulsewise.data.split import Fold
-from pulsewise.data.store import Store
-from pulsewise.learn import launch, recipe, weights
+from pulsewise.learn.launch import Job, work
 from pulsewise.learn.network import fit
 from pulsewise.learn.problem import pose
 
 
-def main(folder: Path) -> int:
-    """Train on this process's share; 0, or the exit status of an error, which is left in the folder."""
-    job = json.loads((folder / launch.JOB).read_text())
-    rows = weights.read(folder / launch.ROWS)
-    fold = Fold(rows["train"], rows["validation"], rows["train"][:0])
-    try:
-        problem = pose(Store(job["store"]), fold, recipe.load(folder / launch.RECIPE))
-        fit.fit(problem, folder, resume=job["resume"], force=job["force"], progress=job["progress"])
-    except PulsewiseError as error:
-        if os.environ.get("RANK", "0") == "0" or not (folder / launch.ERROR).exists():
-            write_json(folder / launch.ERROR, error.to_dict())
-        return error.exit_status
-    return 0
+def _train(job: Job) -> None:
+    fold = Fold(job.rows["train"], job.rows["validation"], job.rows["train"][:0])
+    problem = pose(job.source, fold, job.recipe)
+    fit.fit(problem, job.folder, resume=job.resume, force=job.force, progress=job.progress)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(work(Path(sys.argv[1]), _train))

@@ -1,0 +1,72 @@
+"""Pre-train an encoder on recordings without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pulsewise.cli._options import Data, DryRun, Json, Overwrite, Settings, Workers
+
+PANEL = "Models"
+FOLDER = "pretrained"
+
+
+def pretrain(
+    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name from pulsewise list recipes.")],
+    data: Data = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/<name>-<fingerprint>].")
+    ] = None,
+    settings: Settings = None,
+    workers: Workers = 0,
+    devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Pre-train the model of a recipe on recordings without labels, by its table [pretrain].
+
+    A good and a poor segment of the same person, near in time, are to look the same to the encoder. An interrupted
+    pre-training goes on at its last resume file when called again, and ends with the same weights. The encoder is
+    written to pretrained/checkpoint in the run folder, for pulsewise train --from.
+
+    Example: pulsewise pretrain siamquality --data ppg --set pretrain.epochs=50
+    """
+    import numpy as np
+
+    from pulsewise.cli import _output, _show
+    from pulsewise.cli._run import carry_out, prepare
+    from pulsewise.core import registry
+    from pulsewise.learn.pretrain import pretrain as stage
+
+    made = prepare(recipe, data=data, out=out, settings=settings or ())
+    config = made.recipe.pretrain
+    until = "split" if config.people == "train" else "store"
+    if dry_run:
+        _show.plan(made, until, json=json)
+        return
+    made.workers, made.say, made.bar, made.progress = (
+        workers or None,
+        _output.say,
+        _output.progress,
+        _output.SETTINGS.progress,
+    )
+    _output.say(f"{made.folder.as_posix()}/")
+    carry_out(made, until=until, overwrite=overwrite)
+    store = made.store()
+    rows = made.split().folds[0].train if config.people == "train" else np.arange(len(store))
+    source = registry.load("datasets", made.recipe.dataset.name)
+    found = stage.pretrain(
+        store, rows, made.recipe, made.folder / FOLDER,
+        resume=not overwrite, progress=made.progress, devices=devices, say=_output.say,
+        sources=stage.sources(source.INFO), notice=getattr(source, "NOTICE", ""),
+    )  # fmt: skip
+    folder = (made.folder / FOLDER / stage.CHECKPOINT).as_posix()
+    if json:
+        told = found.facts.told
+        about = {"checkpoint": folder, "fingerprint": found.fingerprint, "method": told.method, "pairs": told.pairs}
+        _output.emit("pretrain", {**about, "epochs": told.epochs, "loss": told.loss, "spread": told.spread})
+    else:
+        _output.facts({"checkpoint": folder})
