@@ -155,7 +155,7 @@ def test_every_method_learns_and_publishes_the_same_encoder_shape(method: str, s
 
 
 def test_the_byol_target_moves_and_the_moco_queue_fills(source: Any) -> None:
-    from pulsewise.learn.pretrain import methods
+    from pulsewise.learn.network import methods
 
     net = registry.load("models", "siamquality")
     x = torch.from_numpy(source.take(np.arange(8)))
@@ -178,7 +178,7 @@ def test_the_byol_target_moves_and_the_moco_queue_fills(source: Any) -> None:
 
 
 def test_a_collapse_stops_with_a_code(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pulsewise.learn.pretrain import methods
+    from pulsewise.learn.network import methods
 
     def collapsed(self: Any, x1: Any, x2: Any) -> Any:
         loss = self.inner(x1)[0].mean()

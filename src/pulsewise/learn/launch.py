@@ -30,7 +30,7 @@ from pulsewise.learn.scaling import Source
 
 JOB, RECIPE, ROWS, ERROR = "job.json", "recipe.toml", "rows.safetensors", "error.json"
 WORKER = "pulsewise.learn.network.worker"
-"""What trains; `learn.pretrain.worker` pre-trains."""
+"""What trains; `learn.network.pretrain_worker` pre-trains."""
 PATIENCE_S = 10.0
 """Seconds the other processes get to end by themselves when one has failed."""
 

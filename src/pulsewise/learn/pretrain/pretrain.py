@@ -22,7 +22,7 @@ from pulsewise.learn.recipe import Recipe
 from pulsewise.learn.scaling import Source
 
 CHECKPOINT, FOLDER, PAIRS = "checkpoint", "pretraining", "pairs.json"
-WORKER = "pulsewise.learn.pretrain.worker"
+WORKER = "pulsewise.learn.network.pretrain_worker"
 
 
 def pretrain(
@@ -89,11 +89,11 @@ def sources(info: DatasetInfo) -> tuple[str, ...]:
 
 def _fit(problem: Problem, folder: Path, resume: bool, force: bool, progress: bool, devices: int) -> None:
     try:
-        from pulsewise.learn.pretrain import fit
+        from pulsewise.learn.network import pretraining
     except ModuleNotFoundError as error:
         raise registry.needs((error.name or "").partition(".")[0], "pre-training an encoder") from error
     if devices == 1:
-        fit.fit(problem, folder, resume=resume, force=force, progress=progress)
+        pretraining.pretrain(problem, folder, resume=resume, force=force, progress=progress)
     else:
         job = launch.Job(problem.source, problem.recipe, {"train": problem.rows}, folder, resume, force, progress)
         launch.launch(job, WORKER, devices)

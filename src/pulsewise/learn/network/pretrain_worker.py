@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from pulsewise.learn.launch import Job, work
-from pulsewise.learn.pretrain import fit
+from pulsewise.learn.network import pretraining
 from pulsewise.learn.pretrain.problem import pose
 
 
 def _pretrain(job: Job) -> None:
     problem = pose(job.source, job.rows["train"], job.recipe)
-    fit.fit(problem, job.folder, resume=job.resume, force=job.force, progress=job.progress)
+    pretraining.pretrain(problem, job.folder, resume=job.resume, force=job.force, progress=job.progress)
 
 
 if __name__ == "__main__":

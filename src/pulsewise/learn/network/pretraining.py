@@ -31,10 +31,9 @@ from pulsewise.core.disk import write_atomic, write_json
 from pulsewise.core.errors import GateError, InputError
 from pulsewise.learn import processor, weights
 from pulsewise.learn.augment import augment
-from pulsewise.learn.network import checkpoint, forward
+from pulsewise.learn.network import checkpoint, forward, methods
 from pulsewise.learn.network.batches import step_seed, steps_per_epoch
 from pulsewise.learn.network.history import history_csv
-from pulsewise.learn.pretrain import methods
 from pulsewise.learn.pretrain.problem import Problem
 from pulsewise.learn.pretrain_config import Config, learning_rate
 from pulsewise.learn.progress import Progress
@@ -78,7 +77,7 @@ class Fitting:
         return self.problem.recipe.pretrain
 
 
-def fit(problem: Problem, folder: Path, *, resume: bool, force: bool, progress: bool) -> None:
+def pretrain(problem: Problem, folder: Path, *, resume: bool, force: bool, progress: bool) -> None:
     """Pre-train to the last epoch, from the last resume file where `resume` is asked for and there is one.
 
     On one CPU the weights are the same to the last bit whether or not the run was killed on the way, with the same
