@@ -25,7 +25,7 @@ ROOMS = ("formats", "datasets", "models", "tasks")
 EXTRAS: dict[str, str] = {
     "torch": "train",
     "lightning": "train",
-    "captum": "train",
+    "captum": "explain",
     "sklearn": "classical",
     "lightgbm": "classical",
     "h5py": "formats",

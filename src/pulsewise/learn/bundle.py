@@ -119,6 +119,16 @@ class Bundle:
         sd, value = np.array(scaling.target_sd), scaling.outputs(value)
         return np.where(here, value, np.nan), np.where(here, down * sd, np.nan), np.where(here, up * sd, np.nan)
 
+    def scaled(self, windows: Windows) -> Floats:
+        """What the model itself says of windows, in the scale it learnt in: (N, m K), log odds for yes or no.
+
+        An untrained bundle answers too. Raises `modality`, `rate`, `length`, and `usage` for an exported model.
+        """
+        if self.graph is not None:
+            raise UsageError("usage", "an exported model has no inside", fix="use the bundle it was exported from")
+        samples, finite = self._samples(windows, force=True)
+        return np.where(finite[:, None], self._scaled(self.placed(windows), samples), np.nan)
+
     def _scaled(self, windows: Windows, samples: NDArray[np.float32]) -> Floats:
         """What the model says, in its own scale: (N, m K)."""
         inputs, model = self.facts.scaling.inputs(samples), self.model

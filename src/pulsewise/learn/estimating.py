@@ -35,12 +35,8 @@ def estimate(bundle: Bundle, recording: Recording, *, force: bool = False) -> li
     """
     if not (bundle.trained or force):
         return _whole(bundle, recording, "untrained")
-    conditioning, cutting = configs(bundle)
-    if bundle.any_channels:
-        here = tuple(name for name in cutting.channels if _has(recording, name))
-        cutting = replace(cutting, channels=here or cutting.channels)
     try:
-        windows, dropped = windows_of(recording, at_rate(bundle, _rates(bundle, recording), conditioning), cutting)
+        windows, dropped = windows_for(bundle, recording)
     except NoSignalError:
         return _whole(bundle, recording, "gap")
     found = estimate_windows(bundle, windows, force=force) if len(windows) else []
@@ -49,6 +45,18 @@ def estimate(bundle: Bundle, recording: Recording, *, force: bool = False) -> li
         end = min(float(start) + length, recording.duration)
         found += _abstain(bundle, float(start), end, int(number), str(reason))
     return sorted(found, key=lambda e: e.start) or _whole(bundle, recording, "too_short")
+
+
+def windows_for(bundle: Bundle, recording: Recording) -> tuple[Windows, window.Dropped]:
+    """A recording as the windows that a bundle answers, and what was left out.
+
+    Raises `modality` where a channel is missing, `rate`, and `no_usable_signal` where nothing is left.
+    """
+    conditioning, cutting = configs(bundle)
+    if bundle.any_channels:
+        here = tuple(name for name in cutting.channels if _has(recording, name))
+        cutting = replace(cutting, channels=here or cutting.channels)
+    return windows_of(recording, at_rate(bundle, _rates(bundle, recording), conditioning), cutting)
 
 
 def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -> list[Estimate]:

@@ -57,7 +57,8 @@ class Training:
 
     `best_epoch` (counted from 1) is the one whose weights these are; `validation_mae` is in the targets' units.
     `detection` holds, for targets of yes or no, the area under the ROC curve and the F1 at the threshold on validation
-    people, who also chose the threshold.
+    people, who also chose the threshold. `said_sd` is the SD, per target, of what the model says of them in its own
+    scale (log odds, SDs of the target): what an explanation's completeness is measured with.
     """
 
     recipe: str = ""
@@ -73,6 +74,7 @@ class Training:
     best_epoch: int = 0
     validation_mae: dict[str, float] = field(default_factory=dict)
     detection: dict[str, float] = field(default_factory=dict)
+    said_sd: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

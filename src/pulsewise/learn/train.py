@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsewise.core import registry
 from pulsewise.core.disk import lock
@@ -147,14 +148,26 @@ def _validated(bundle: Bundle, problem: Problem) -> Bundle:
         return bundle
     windows = problem.source.windows(problem.validation_rows)
     values, down, up = bundle.stated(windows)
+    training = replace(bundle.facts.training, said_sd=_said_sd(bundle, values))
     truth, quantities = problem.validation_targets, problem.task.quantities
     if problem.answer == "probability":
         chosen = validation.thresholds(values, truth)
-        training = replace(bundle.facts.training, detection=validation.figures(values, truth, quantities, chosen))
+        training = replace(training, detection=validation.figures(values, truth, quantities, chosen))
         return Bundle(replace(bundle.facts, training=training, thresholds=chosen), bundle.arrays)
     residuals = np.abs(values - truth)
     mae = {q: float(np.nanmean(r)) for q, r in zip(quantities, residuals.T, strict=True) if np.isfinite(r).any()}
-    training = replace(bundle.facts.training, validation_mae=mae)
+    training = replace(training, validation_mae=mae)
     people, level = windows.columns["person"], problem.recipe.train.level
     intervals = validation.intervals(values, down, up, truth, people, level, problem.answer)
     return Bundle(replace(bundle.facts, training=training, intervals=intervals), bundle.arrays)
+
+
+def _said_sd(bundle: Bundle, values: NDArray[np.float64]) -> tuple[float, ...]:
+    """SD per target of answers (N, K), in the model's own scale; empty where nothing was answered."""
+    known = values[np.isfinite(values).all(axis=1)]
+    if not len(known):
+        return ()
+    if bundle.facts.answer == "probability" and bundle.facts.model.neural:
+        inside = np.clip(known, 1e-12, 1 - 1e-12)
+        known = np.log(inside / (1 - inside))
+    return tuple(float(sd) for sd in known.std(axis=0) / np.array(bundle.facts.scaling.target_sd))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -89,17 +89,19 @@ def canvas(
     columns: int = 1,
     *,
     margins: tuple[float, float, float, float] | None = None,
+    heights: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `width` x `height` inches with rows x columns axes, inside `style()`.
 
     Margins (left, bottom, right, top, in inches) are found by trial, which costs a drawing, unless they are given.
+    `heights` are those of the rows, relative to each other.
     """
     figure = Figure(figsize=(width, height), layout=None if margins else "constrained", dpi=144)
     if margins:
         left, bottom, right, top = margins
         figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
     FigureCanvasSVG(figure)
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
     return figure, [axis for line in axes for axis in line]
 
 
