@@ -57,6 +57,13 @@ def bundle() -> Bundle:
     return Bundle(about, state(net.eval()))
 
 
+@pytest.fixture(autouse=True)
+def quick(request, monkeypatch) -> None:
+    """Speed is measured in processes of their own, which takes seconds: by the command's test only."""
+    if "command" not in request.node.name:
+        monkeypatch.setattr(deploy, "measure", lambda _, engine, *__: deploy.Speed(engine, 1.0, 1.0))
+
+
 @pytest.mark.parametrize(("to", "precision"), [("onnx", "fp32"), ("onnx", "fp16"), ("openvino", "fp32")])
 def test_every_engine_gives_the_numbers_of_the_original(bundle: Bundle, tmp_path: Path, to, precision) -> None:
     made = deploy.export(bundle, tmp_path / "out", to=to, precision=precision, windows=windows())
@@ -176,6 +183,9 @@ def test_the_command_writes_a_bundle_and_says_how_far_off_it_is(bundle: Bundle, 
     bundle.save(tmp_path / "bundle")
     assert status(["export", str(tmp_path / "bundle"), "--out", str(tmp_path / "out"), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
+    assert {e["engine"] for e in said["engines"]} == set(engines("onnx"))
+    assert all(e["window_ms"] > 0 and e["memory_mib"] > 1 for e in said["engines"])
+    assert said["raw"]["samples"] == LENGTH and set(said["raw"]["files"]) == {"raw.onnx"}
     assert said["difference"]["sbp"] <= 1e-3 and said["multiply_adds"] > 10_000 and said["golden"] == "made up"
     assert status(["info", str(tmp_path / "out")]) == 0
 
@@ -195,3 +205,43 @@ def test_multiplications_of_the_glucose_network() -> None:
         Scaling((0.0,), (1.0,), (100.0,), (20.0,)),
     )  # fmt: skip
     assert deploy.multiply_adds(deploy.to_onnx(Bundle(about, state(net)))) == pytest.approx(0.178e9, rel=0.01)
+
+
+@pytest.mark.parametrize(("to", "precision"), [("onnx", "fp32"), ("onnx", "fp16"), ("openvino", "fp16")])
+def test_a_second_graph_takes_raw_samples(bundle: Bundle, tmp_path: Path, to: str, precision: str) -> None:
+    from pulsewise.core.recording import Recording, Signal
+
+    conditioned = replace(bundle.facts, condition={"band": [0.5, 8.0], "rate": RATE}, window={"length_s": 4.0})
+    whole = replace(bundle, facts=conditioned)
+    made = deploy.export(whole, tmp_path / "out", to=to, precision=precision, rate=125.0)
+    raw = made.bundle.facts.graph.raw
+    x = 40_000 + 300 * np.sin(np.arange(125 * 30) * 2 * np.pi * 1.3 / 125) + np.random.default_rng(0).normal(0, 9, 3750)
+    recording = Recording("r", (Signal("ppg", "ppg", "", 125.0, x.astype(np.float32)),))
+    wanted = [e for e in whole.estimate(recording) if e.window == 3]
+    begin = 3 * 4 * 125 - raw.margin
+    part = x[None, None, begin : begin + raw.samples].astype(np.float32)
+    content = tuple((tmp_path / "out" / name).read_bytes() for name in raw.files)
+    for engine in engines(to):
+        ((sbp, dbp),) = Graph(content, "fp32", engine).outputs(part)
+        most = deploy.BOUNDS[precision]
+        assert [sbp, dbp] == pytest.approx([e.value for e in wanted], abs=8 * most)
+        assert np.isnan(Graph(content, "fp32", engine).outputs(np.full_like(part, 7.0))).all()
+    golden = np.load(tmp_path / "out" / deploy.GOLDEN)
+    assert golden["raw"].shape == (8, 1, raw.samples) and golden["raw_estimates"].shape == (8, 2)
+    assert f"{raw.margin} lie before the window" in (tmp_path / "out" / "README.md").read_text().replace("\n", " ")
+
+
+def test_conditioning_that_stays_outside_says_why(bundle: Bundle, tmp_path: Path) -> None:
+    whole = replace(bundle, facts=replace(bundle.facts, condition={"preset": "glucose-original"}))
+    made = deploy.export(whole, tmp_path / "out")
+    assert "Butterworth" in made.bundle.facts.graph.raw.outside and not (tmp_path / "out" / "raw.onnx").exists()
+    assert "stays outside" in (tmp_path / "out" / "README.md").read_text()
+    with pytest.raises(UsageError, match="cannot go inside at 60 Hz"):
+        deploy.export(whole, tmp_path / "no", rate=60.0)
+
+
+def test_eight_bits_take_raw_samples_too(bundle: Bundle, tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    made = deploy.export(bundle, tmp_path / "out", to="openvino", precision="int8", calibration=windows(), force=True)
+    raw = made.bundle.facts.graph.raw
+    assert raw.outside or (set(raw.files) == {"raw.xml", "raw.bin"} and raw.files["raw.bin"].bytes < 400_000)

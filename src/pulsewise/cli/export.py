@@ -57,8 +57,9 @@ def export(
         c(loaded, out, {"precision": precision, "windows": test, "rate": rate}, overwrite, force, json)
         return
     made = deploy.export(
-        loaded, out, to=to, precision=precision, windows=test, calibration=training, overwrite=overwrite, force=force
-    )
+        loaded, out, to=to, precision=precision, windows=test, calibration=training, rate=rate, overwrite=overwrite,
+        force=force,
+    )  # fmt: skip
     found = _about(made, loaded)
     if json:
         _output.emit("export", {"bundle": out.name, **found})
@@ -84,9 +85,18 @@ def export(
             **{name: (out / name).as_posix() for name in made.bundle.facts.files},
             "size": f"{found['bytes'] / 1e6:.2f} MB",
             "multiply-adds": f"{graph.multiply_adds:,} per window",
+            "from raw samples": _raw(out, graph.raw),
             "golden vectors": (out / deploy.GOLDEN).as_posix(),
         }
     )
+
+
+def _raw(out: Path, raw: Any) -> str:
+    """What is said of the graph with conditioning inside."""
+    if raw.outside:
+        return f"conditioning stays outside: {raw.outside}"
+    names = ", ".join((out / name).as_posix() for name in raw.files)
+    return f"{names} ({raw.samples} samples of {raw.rate:g} Hz, of which {raw.margin} before and after the window)"
 
 
 def _windows(run: Path) -> tuple[Any, Any]:
@@ -111,6 +121,8 @@ def _windows(run: Path) -> tuple[Any, Any]:
 
 def _about(made: Any, original: Any) -> dict[str, Any]:
     """What --json says of an export."""
+    from pulsewise.core.config import to_table
+
     graph, facts = made.bundle.facts.graph, made.bundle.facts
     return {
         "precision": graph.precision,
@@ -123,5 +135,6 @@ def _about(made: Any, original: Any) -> dict[str, Any]:
         "bytes": sum(file.bytes for file in facts.files.values()),
         "parameters": sum(stage.parameters for stage in original.facts.stages),
         "multiply_adds": graph.multiply_adds,
+        "raw": to_table(graph.raw),
         "engines": [{"engine": s.engine, "window_ms": s.window_ms, "memory_mib": s.memory_mib} for s in made.speed],
     }

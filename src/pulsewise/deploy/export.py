@@ -3,20 +3,20 @@
 What is written is a bundle like any other (`learn.graph` runs it) with golden vectors beside it: windows and what the
 original answered to them. An export further from its original than its precision allows is refused.
 
-torch 2.13 has two ways to ONNX. We take the older one (`dynamo=False`): it is 20 times as fast here, needs no further
-library, and its graphs can be quantised by ONNX Runtime as they are.
+Where the bundle's filters allow it there is a second graph beside it, for other people's programs, with conditioning in
+front of the network (`deploy.raw_graph`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import subprocess
 import sys
 import tempfile
-import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,13 @@ from numpy.typing import NDArray
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import GateError, SetupError, UsageError
 from pulsewise.core.windows import Windows
+from pulsewise.deploy import raw_graph
+from pulsewise.deploy.graph_card import section
+from pulsewise.deploy.inside import Inside, golden, inside
+from pulsewise.deploy.onnx_graph import half, multiply_adds, to_onnx
 from pulsewise.learn.bundle import Bundle
+from pulsewise.learn.card import card
+from pulsewise.learn.facts import File, Raw
 from pulsewise.learn.graph import FILES, Graph, engines
 
 Form = Literal["onnx", "openvino"]
@@ -36,8 +42,7 @@ BOUNDS: dict[str, float] = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1}
 RMS_BOUND = 0.25
 """The same for int8, as a root mean square over the golden windows: single answers move, the error must not."""
 GOLDEN = "golden.npz"
-GOLDEN_WINDOWS = 64
-_OPSET = 17
+GOLDEN_WINDOWS, GOLDEN_RAW = 64, 8
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ def export(
     precision: Precision = "fp32",
     windows: Windows | None = None,
     calibration: Windows | None = None,
+    rate: float | None = None,
     overwrite: bool = False,
     force: bool = False,
 ) -> Export:
@@ -96,6 +102,8 @@ def export(
         For the golden vectors, the first 64; made up at the scale of the training data where None.
     calibration : Windows, optional
         Training windows; needed for int8.
+    rate : float, optional
+        Hz of the raw samples that the graph with conditioning inside takes; the model's own where None.
     overwrite, force : bool
         Replace what is there; export a bundle that was never trained, and one further off than `BOUNDS`.
 
@@ -121,26 +129,73 @@ def export(
     here = engines(to)
     if not here:
         raise SetupError("missing_dependency", "no engine to prove it with", fix="pip install 'pulsewise[deploy]'")
-    golden = golden_windows(bundle, windows)
-    wanted = bundle.predict_windows(golden, force=force)
+    vectors = golden_windows(bundle, windows)
+    wanted = bundle.predict_windows(vectors, force=force)
     onnx = to_onnx(bundle)
     content = _contents(onnx, to, precision, calibration)
-    answers = np.stack([Graph(content, precision, engine).outputs(golden.samples) for engine in here])
+    answers = np.stack([Graph(content, precision, engine).outputs(vectors.samples) for engine in here])
     _check(bundle, precision, answers - wanted, force)
+    front = _front(bundle, rate, onnx, content, to, precision, here)
     about = replace(
         bundle.facts.graph,
         precision=precision,
         source=bundle.fingerprint,
-        **_difference(bundle, golden, wanted, answers),
-        golden_windows=len(golden),
+        **_difference(bundle, vectors, wanted, answers),
+        golden_windows=len(vectors),
         golden="windows that were given" if windows is not None else "made up",
         multiply_adds=multiply_adds(onnx),
+        raw=front.raw,
     )
     made = Bundle(replace(bundle.facts, graph=about), {}, Graph(content, precision)).save(out, overwrite=overwrite)
-    vectors = io.BytesIO()
-    np.savez(vectors, windows=golden.samples, estimates=wanted)
-    write_atomic(out / GOLDEN, vectors.getvalue())
-    return Export(made, here, tuple(measure(out, engine, to, precision) for engine in here))
+    for name, part in zip(raw_graph.RAW[to], front.content, strict=False):
+        write_atomic(out / name, part)
+    known = io.BytesIO()
+    np.savez(known, windows=vectors.samples, estimates=wanted, **front.vectors)
+    write_atomic(out / GOLDEN, known.getvalue())
+    done = Export(made, here, tuple(measure(out, engine, to, precision) for engine in here))
+    write_atomic(out / "README.md", card(made.facts) + section(done))
+    return done
+
+
+@dataclass(frozen=True)
+class _Front:
+    """The graph with conditioning inside: what is said of it, its files, its golden vectors."""
+
+    raw: Raw
+    content: tuple[bytes, ...] = ()
+    vectors: dict[str, Any] = field(default_factory=dict)
+
+
+def _front(
+    bundle: Bundle,
+    rate: float | None,
+    onnx: bytes,
+    content: tuple[bytes, ...],
+    to: Form,
+    precision: Precision,
+    here: tuple[str, ...],
+) -> _Front:
+    """The second graph, if there can be one that answers as a file does; raises `usage` where a rate was asked for."""
+    how = inside(bundle, rate)
+    if not isinstance(how, Inside):
+        if rate is not None:
+            raise UsageError("usage", f"conditioning cannot go inside at {rate:g} Hz: {how}", fix="leave out --rate")
+        return _Front(Raw(outside=how))
+    whole = raw_graph.with_front(half(onnx) if precision == "fp16" and to == "onnx" else onnx, bundle, how)
+    parts: tuple[bytes, ...] = (whole,)
+    if to == "openvino":
+        quantised = (content[0], content[1]) if precision == "int8" else None
+        parts = raw_graph.in_openvino(whole, quantised, precision == "fp16")
+    samples, wanted = golden(bundle, how, GOLDEN_RAW)
+    off = np.stack([Graph(parts, "fp32", engine).outputs(samples) for engine in here]) - wanted
+    size = np.sqrt((off**2).mean(axis=(0, 1))) if precision == "int8" else np.abs(off).max(axis=(0, 1))
+    most = BOUNDS.get(precision, RMS_BOUND) * np.array(bundle.facts.scaling.target_sd)
+    if not (size <= most).all():
+        return _Front(Raw(outside=f"with it inside, the {precision} graph is off by {size.max():.3g}"))
+    difference = {t.quantity: float(d) for t, d in zip(bundle.task.targets, np.abs(off).max(axis=(0, 1)), strict=True)}
+    files = {n: File(hashlib.sha256(c).hexdigest(), len(c)) for n, c in zip(raw_graph.RAW[to], parts, strict=True)}
+    about = Raw("", how.rate, how.length, how.margin, how.multiply_adds * len(bundle.facts.channels), difference, files)
+    return _Front(about, parts, {"raw": samples, "raw_estimates": wanted})
 
 
 _PROBE = r"""
@@ -210,81 +265,10 @@ def golden_windows(bundle: Bundle, windows: Windows | None, count: int = GOLDEN_
     return Windows((mean + sd * noise).astype(np.float32), f.rate, f.channels, {})
 
 
-def to_onnx(bundle: Bundle) -> bytes:
-    """The ONNX file of a bundle's network: windows (N, C, T) in, answers (N, K) in the targets' units out.
-
-    Of yes or no, it gives the probability of yes.
-    """
-    import torch
-
-    f = bundle.facts
-
-    class Whole(torch.nn.Module):
-        """Scaling, network, scaling back."""
-
-        input_mean: torch.Tensor
-        input_sd: torch.Tensor
-        target_mean: torch.Tensor
-        target_sd: torch.Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = bundle.model
-            for name in ("input_mean", "input_sd"):
-                self.register_buffer(name, torch.tensor(getattr(f.scaling, name), dtype=torch.float32)[:, None])
-            for name in ("target_mean", "target_sd"):
-                self.register_buffer(name, torch.tensor(getattr(f.scaling, name), dtype=torch.float32))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            answer: torch.Tensor = self.net((x - self.input_mean) / self.input_sd)
-            answer = answer * self.target_sd + self.target_mean
-            return torch.sigmoid(answer) if f.answer == "probability" else answer
-
-    whole = Whole().eval()
-    before = getattr(bundle.model, "layout", None)
-    if before is not None:
-        bundle.model.layout = "sequence"  # one 1-D convolution per layer, without copies between layouts
-    try:
-        with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-            warnings.simplefilter("ignore")  # that there is a newer exporter; see the top of this file
-            torch.onnx.export(
-                whole,
-                (torch.zeros(2, len(f.channels), f.length),),
-                Path(folder) / "model.onnx",
-                input_names=["windows"],
-                output_names=["estimates"],
-                dynamic_axes={"windows": {0: "n"}, "estimates": {0: "n"}},
-                opset_version=_OPSET,
-                dynamo=False,
-            )
-            return (Path(folder) / "model.onnx").read_bytes()
-    except ImportError as error:
-        raise _needs_onnx() from error
-    finally:
-        if before is not None:
-            bundle.model.layout = before
-
-
-def _half(content: bytes) -> bytes:
-    """The graph with its large weights as float16, cast back where they are used."""
-    onnx = _onnx()
-    model = onnx.load_model_from_string(content)
-    graph = model.graph
-    for weight in list(graph.initializer):
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < 64:
-            continue
-        values = onnx.numpy_helper.to_array(weight).astype(np.float16)
-        name = weight.name
-        weight.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}.half"))
-        cast = onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT)
-        graph.node.insert(0, cast)
-    return bytes(model.SerializeToString())
-
-
 def _contents(onnx: bytes, to: Form, precision: Precision, calibration: Windows | None) -> tuple[bytes, ...]:
     if to == "openvino":
         return _openvino(onnx, precision, calibration)
-    return (_half(onnx) if precision == "fp16" else onnx,)
+    return (half(onnx) if precision == "fp16" else onnx,)
 
 
 def _openvino(content: bytes, precision: str, calibration: Windows | None) -> tuple[bytes, bytes]:
@@ -315,47 +299,3 @@ def _eight_bits(model: Any, calibration: Windows) -> Any:
     pieces = [calibration.samples[i : i + 1] for i in range(len(calibration))]
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return nncf.quantize(model, nncf.Dataset(pieces), subset_size=len(pieces))
-
-
-def multiply_adds(content: bytes) -> int:
-    """Multiplications with addition that one window takes: convolutions, matrix products and recurrent layers."""
-    onnx = _onnx()
-    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(content))
-    shapes = {v.name: _shape(v) for v in (*model.graph.value_info, *model.graph.input, *model.graph.output)}
-    weights = {w.name: tuple(w.dims) for w in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type in ("Cast", "DequantizeLinear") and node.input[0] in weights:
-            weights[node.output[0]] = weights[node.input[0]]
-    return sum(_cost(node, shapes, weights) for node in model.graph.node)
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(d.dim_value or 1 for d in value.type.tensor_type.shape.dim)  # the batch has no size: one window
-
-
-def _cost(node: Any, shapes: dict[str, tuple[int, ...]], weights: dict[str, tuple[int, ...]]) -> int:
-    out = int(np.prod(shapes.get(node.output[0], (0,))))
-    if node.op_type == "Conv":
-        return out * int(np.prod(weights[node.input[1]][1:]))
-    if node.op_type in ("Gemm", "MatMul"):
-        first = shapes.get(node.input[0]) or weights.get(node.input[0], (0,))
-        return out * first[-1]
-    if node.op_type in ("LSTM", "GRU"):
-        steps = shapes.get(node.input[0], (0,))[0]
-        return steps * int(np.prod(weights[node.input[1]]) + np.prod(weights[node.input[2]]))
-    return 0
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-        import onnx.helper
-        import onnx.numpy_helper
-        import onnx.shape_inference
-    except ImportError as error:
-        raise _needs_onnx() from error
-    return onnx
-
-
-def _needs_onnx() -> SetupError:
-    return SetupError("missing_dependency", "exporting needs onnx", fix="pip install 'pulsewise[export]'")

@@ -95,6 +95,23 @@ class File:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """Of the second graph of an export, which takes raw samples; `outside` says why there is none.
+
+    `samples` of a window at `rate` (Hz) include `margin` samples before it and as many after it; `difference` is the
+    largest of each output from the original, in the target's unit.
+    """
+
+    outside: str = ""
+    rate: float = 0.0
+    samples: int = 0
+    margin: int = 0
+    multiply_adds: int = 0
+    difference: dict[str, float] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class GraphFacts:
     """Of an exported bundle: how its graph computes, what it was made from, and how far it is from that.
 
@@ -111,6 +128,7 @@ class GraphFacts:
     golden_windows: int = 0
     golden: str = ""
     multiply_adds: int = 0
+    raw: Raw = field(default_factory=Raw)
 
 
 @dataclass(frozen=True)
