@@ -1,12 +1,12 @@
 """How the coefficients of `signals.motion` were found: `python benchmarks/fit_motion.py` with PULSEWISE_DATA set.
 
-A score per rate and window, from a network of three convolutions over the bins of `signals.motion_features`. Fitted on
+A score per rate and window, from networks of three convolutions over the bins of `signals.motion_features`. Fitted on
 the twelve treadmill runs of IEEE SPC 2015 (12 people), each told at seven speeds (a rate stated as another), with and
 without the accelerometer, with one wrist channel or both; on simulated pulses over the arms of the same runs, coupled
-by random filters; and on stretches without any pulse, whose target is even. Run i is scored by a network that saw
-neither its pulse nor its arm; the shipped one saw all. The constants of the tracker, the gate and the width of the
+by random filters; and on stretches without any pulse, whose target is even. Run i is scored by networks that saw
+neither its pulse nor its arm; those shipped saw all. The constants of the tracker, the gate and the width of the
 interval for run i are those best on the other runs. Not run by `python -m benchmarks`; needs torch. The steps, in this
-order: `features`, `folds TAG`, `figures TAG`, `ship TAG`; `constants TAG` keeps the network shipped.
+order, KIND being arm or alone: `features`, `nets KIND`, `figures KIND`, `ship KIND`.
 """
 
 from __future__ import annotations
@@ -15,41 +15,44 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import io
+from fit_scorer import fit, gathered, nets, ship, targets, wide
 
+from pulsewise.datasets import ieee_spc
 from pulsewise.signals import motion_features as mf
 from pulsewise.signals.motion import GRID, MEMORY, fine
 from pulsewise.signals.motion_work import bring
-from pulsewise.signals.score import load, pack, unpack
-from pulsewise.signals.track import around, follow, read, smooth, steps, support
+from pulsewise.signals.track import around, follow, moves, read, smooth, support
 
-DATA = Path(os.environ.get("PULSEWISE_DATA", "../shared/data"))
 SCRATCH = Path(os.environ.get("PULSEWISE_SCRATCH", Path(tempfile.gettempdir()) / "fit_motion"))
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = 12
 KINDS = ("arm", "alone")
 """With an accelerometer and without: a network each."""
-VARIANTS = ("causal", "whole", "one_causal", "one_whole")
-WAYS = VARIANTS[:2]
+WAYS = ("causal", "whole")
 SETTINGS = {"arm": {"epochs": 15, "rows": 7680}, "alone": {"epochs": 15, "rows": 5120}}
 MADE = {"arm": 0.2, "alone": 0.35}
 """Share of the simulated among the rows of an epoch."""
-CHOICES = [(heat, step, 1e-5) for heat in (0.5, 0.7, 1.0) for step in (2.5, 3.0, 4.0)]
+SEEDS = {"arm": (0, 1, 2), "alone": (0,)}
+"""Several networks where the features cost ten times as much as they do; one where they are half of the work."""
+CHOICES = {
+    "arm": [(heat, step, 1e-5, drift) for heat in (0.5, 0.7, 1.0) for step in (1.5, 2.5, 4.0) for drift in (0, 2)],
+    "alone": [(heat, step, 1e-5, drift) for heat in (0.35, 0.5, 0.7, 1.0) for step in (2.5, 4.0) for drift in (0, 2)],
+}
+"""Heat, step, floor and drift of the tracker."""
+WORDS = ("heat", "step", "floor", "drift")
 SPEEDS = (1.0, 0.7, 0.8, 0.9, 1.12, 1.25, 1.4)
 
 
 def read_runs() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """PPG (2, T), accelerometer (3, T) and the true rate of each 8 s window, per run."""
-    folder = DATA / "ieee-spc-2015/raw/Training_data"
+    dataset = ieee_spc.build(ieee_spc.Config())
     runs = []
-    for path in sorted(folder.glob("DATA_*_TYPE0?.mat")):
-        sig = io.loadmat(path)["sig"].astype(float)
-        truth = io.loadmat(path.with_name(path.stem + "_BPMtrace.mat"))["BPM0"].ravel()
-        runs.append((sig[1:3], sig[3:6], truth))
+    for name in dataset.ids():
+        run = dataset.read(name)
+        ppg, arm = (np.stack([s.samples for s in run.channels(kind)]).astype(float) for kind in ("ppg", "acc"))
+        runs.append((ppg, arm, np.array([float(r.value) for r in run.references])))
     return runs
 
 
@@ -186,13 +189,11 @@ def made(runs, rng, kinds=("moving", "still", "moving", "still", "moving", "stil
         rows.save(f"made{i}", {})
 
 
-def learned(kind: str, without: int, *, seed: int = 0):
-    """A scorer fitted on all runs but one (none is left out with -1)."""
-    from fit_scorer import fit, targets
-
+def learned(kind: str, without, seed: int):
+    """A network fitted on all runs but some."""
     xs, ys, parts = [], [], []
     for i in range(RUNS):
-        if i == without:
+        if i in without:
             continue
         for name, share in (("run", 1 - MADE[kind]), ("made", MADE[kind])):
             with np.load(SCRATCH / f"{name}{i}_{kind}.npz") as kept:
@@ -203,34 +204,36 @@ def learned(kind: str, without: int, *, seed: int = 0):
     return fit(x, targets(y, mf.BINS, 1.5), part, seed=seed, **SETTINGS[kind])
 
 
-def folds(which, tag: str) -> None:
-    """SCRATCH/scores_<tag>_<i>.npz: log-probabilities of the run left out, for every variant; and the scorers."""
-    for i in which:
-        begun, out = time.time(), {}
-        for kind in KINDS:
-            scorer = learned(kind, i)
-            np.savez(SCRATCH / f"scorer_{tag}_{kind}_{i}.npz", **pack(scorer))
-            with np.load(SCRATCH / f"run{i}_{kind}.npz") as kept:
-                out |= {f"{kind}_{name}": scorer(kept[name].astype(np.float32)) for name in VARIANTS}
-                truth = kept["truth"][: len(kept["causal"])]
-        errors = [f"{name} {np.abs(mf.BINS[score.argmax(1)] - truth).mean():.2f}" for name, score in out.items()]
-        print(i + 1, ", ".join(errors), f"{time.time() - begun:.0f} s", flush=True)
-        np.savez(SCRATCH / f"scores_{tag}_{i}.npz", truth=truth, **out)
+def held_out(kind: str) -> list[dict[str, np.ndarray]]:
+    """Log-probabilities of each run by the networks that have not seen it, and its truth."""
+    out = []
+    for i in range(RUNS):
+        scorer = gathered(SCRATCH, f"motion_{kind}", str(i), SEEDS[kind])
+        with np.load(SCRATCH / f"run{i}_{kind}.npz") as kept:
+            truth = kept["truth"][: len(kept["causal"])]
+            out.append({"truth": truth} | {way: scorer(kept[way].astype(np.float32)) for way in WAYS})
+    return out
 
 
 def tracked(scores: np.ndarray, causal: bool, choice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rate, spread and support with the tracker's constants."""
-    heat, step, floor = choice
-    moves, score = steps(GRID, step, floor), fine(scores.astype(float))
-    value, spread, _ = read((follow if causal else smooth)(score * heat, moves), GRID, 5.0)
+    heat, step, floor, drift = choice
+    how, score = moves(GRID, step, floor, drift), fine(scores.astype(float))
+    value, spread, _ = read((follow if causal else smooth)(score * heat, how), GRID, 5.0)
     return value, spread, around(support(score, value, GRID, 6.0), MEMORY, causal=causal)
+
+
+def choices(kind: str, way: str) -> list[tuple[float, ...]]:
+    """Those of a kind; hours of PPG alone are followed without a drift, which would cost as much as all the rest."""
+    return [c for c in CHOICES[kind] if (kind, way) != ("alone", "whole") or not c[3]]
 
 
 def chosen(kind: str, runs, table, miss) -> dict[str, float]:
     """The constants that are best on some runs."""
-    best = min(CHOICES, key=lambda c: sum(miss[w, c][i].mean() for w in WAYS for i in runs))
-    constants = dict(zip(("heat", "step", "floor"), best, strict=True))
+    constants = {}
     for way in WAYS:
+        best = min(choices(kind, way), key=lambda c: sum(miss[way, c][i].mean() for i in runs))
+        constants |= {f"{word}_{way}": value for word, value in zip(WORDS, best, strict=True)}
         error, rows = [miss[way, best][i] for i in runs], [table[way, best][i] for i in runs]
         constants[f"width_{way}"] = wide([excess(e, r[1]) for e, r in zip(error, rows, strict=True)])
         constants[f"widest_{way}"] = gate(error, [r[1] for r in rows], kind)
@@ -239,16 +242,16 @@ def chosen(kind: str, runs, table, miss) -> dict[str, float]:
     return constants
 
 
-def figures(kind: str, tag: str) -> tuple[dict[str, float], list[dict[str, float]]]:
+def figures(kind: str) -> tuple[dict[str, float], list[dict[str, float]]]:
     """Print what people held out get; the constants from all runs, and for each run those from the others."""
-    kept = [dict(np.load(SCRATCH / f"scores_{tag}_{i}.npz")) for i in range(RUNS)]
-    table = {(w, c): [tracked(r[f"{kind}_{w}"], w == "causal", c) for r in kept] for w in WAYS for c in CHOICES}
+    kept = held_out(kind)
+    table = {(w, c): [tracked(r[w], w == "causal", c) for r in kept] for w in WAYS for c in choices(kind, w)}
     miss = {key: [np.abs(t[0] - r["truth"]) for t, r in zip(rows, kept, strict=True)] for key, rows in table.items()}
     nested = [chosen(kind, [j for j in range(RUNS) if j != i], table, miss) for i in range(RUNS)]
     for way in WAYS:
         error, held, inside = [], [], []
         for i, constants in enumerate(nested):
-            choice = tuple(constants[word] for word in ("heat", "step", "floor"))
+            choice = tuple(constants[f"{word}_{way}"] for word in WORDS)
             e, (_, spread, backed) = miss[way, choice][i], table[way, choice][i]
             error.append(e)
             held.append((spread <= constants[f"widest_{way}"]) & (backed >= constants[f"least_{way}"]))
@@ -269,14 +272,6 @@ def excess(error: np.ndarray, spread: np.ndarray) -> np.ndarray:
     return np.where(error <= 1, 0, error / (spread + 0.5))
 
 
-def wide(factors) -> float:
-    """The factor on the spread that holds 90 % of the time, people weighted alike."""
-    from pulsewise.clinical.conformal import quantile
-
-    people = np.repeat(np.arange(len(factors)), [len(f) for f in factors])
-    return float(quantile(np.concatenate(factors), people, 0.9))
-
-
 def gate(error, spread, kind: str) -> float:
     """The largest spread at which at most 3 in 1000 (alone: 1 in 100) of those answered is off by more than 10 bpm.
 
@@ -291,34 +286,21 @@ def gate(error, spread, kind: str) -> float:
     return float(np.quantile(s, 0.6))
 
 
-def ship(tag: str, *, again: bool) -> None:
-    """Fit on all runs (or, not `again`, keep what is shipped) and write the coefficients with the constants."""
-    for kind in KINDS:
-        constants, nested = figures(kind, tag)
-        scorer = replace(learned(kind, -1) if again else load(f"motion_{kind}"), constants=constants)
-        place = ROOT / f"src/pulsewise/signals/coefficients/motion_{kind}.npz"
-        np.savez_compressed(place, **pack(scorer))
-        print(place.stat().st_size, "bytes")
-        kept = {}
-        for i, own in enumerate(nested):
-            with np.load(SCRATCH / f"scorer_{tag}_{kind}_{i}.npz") as fold:
-                scorer = replace(unpack({k: fold[k] for k in fold.files}), constants=own)
-            kept |= {f"{i}/{k}": v for k, v in pack(scorer).items()}
-        np.savez_compressed(ROOT / f"tests/known_answers/motion_{kind}_held_out.npz", **kept)
-
-
 if __name__ == "__main__":
     SCRATCH.mkdir(exist_ok=True)
     begun, step = time.time(), sys.argv[1]
     if step == "features":
         real(read_runs(), np.random.default_rng(0))
-    if step in ("features", "made"):
         made(read_runs(), np.random.default_rng(1))
-    if step == "folds":
-        folds(range(*map(int, sys.argv[3].split("-"))) if len(sys.argv) > 3 else range(RUNS), sys.argv[2])
-    if step == "figures":
-        for kind in KINDS:
-            figures(kind, sys.argv[2])
-    if step in ("ship", "constants"):
-        ship(sys.argv[2], again=step == "ship")
+    elif step in ("nets", "figures", "ship"):
+        kind = sys.argv[2]
+        people = [str(i) for i in range(RUNS)]
+        if step == "nets":
+            groups = [[i] for i in range(RUNS)]
+            nets(SCRATCH, f"motion_{kind}", people, groups, SEEDS[kind], lambda out, seed: learned(kind, out, seed))
+        if step == "figures":
+            figures(kind)
+        if step == "ship":
+            constants, nested = figures(kind)
+            ship(SCRATCH, f"motion_{kind}", SEEDS[kind], constants, dict(zip(people, nested, strict=True)))
     print(round(time.time() - begun), "s")

@@ -2,9 +2,8 @@
 
 The coefficients of each fold are kept beside this file; `benchmarks/fit_motion.py` and `benchmarks/fit_respiration.py`
 made them, with the constants of the tracker, the gate and the interval chosen on the other people too. Run by
-`make known-answers DATA=...`; the figures are printed. Each limit is what was reached, rounded up: short of what was
-wanted are windows off by more than 10 bpm over the whole file (0.45 %, wanted 0.3 %) and breathing on the best 80 %
-(wanted 0.65).
+`make known-answers DATA=...`; the figures are printed. Each limit is what was reached, rounded up, beside what was
+wanted. These people have been looked at many times; the fits, never on the person they are judged on, have not.
 """
 
 from __future__ import annotations
@@ -70,11 +69,11 @@ def runs(real_data: Path) -> list[tuple]:
 
 @pytest.mark.parametrize(
     ("causal", "acc", "least"),
-    [
-        (False, True, (0.7, 0.005, 0.95)),
-        (True, True, (1.21, 0.01, 0.9)),
-        (False, False, (4.0, 0.03, 0.8)),
-        (True, False, (4.0, 0.05, 0.6)),
+    [  # wanted:                           0.7, 0.003 | 1.2, 0.01 | 4, a gate | 4, a gate
+        (False, True, (0.6, 0.001, 0.95)),
+        (True, True, (1.12, 0.009, 0.9)),
+        (False, False, (1.0, 0.009, 0.8)),
+        (True, False, (2.7, 0.035, 0.6)),
     ],
     ids=["whole", "causal", "alone", "alone-causal"],
 )

@@ -5,40 +5,54 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pulsewise.signals.track import Track, follow, read, smooth, steps
+from pulsewise.signals.track import Moves, Track, advance, follow, moves, read, smooth
 
 GRID = np.arange(30.0, 91.0)
 
 
-def exact(score: np.ndarray, moves: np.ndarray) -> np.ndarray:
+def exact(score: np.ndarray, how: Moves) -> np.ndarray:
     """Marginals by summing over all paths of a short chain."""
     from itertools import product
 
-    out = np.zeros(score.shape)
-    for path in product(range(score.shape[1]), repeat=len(score)):
-        weight = np.exp(score[0, path[0]]) * moves[:, path[0]].mean()
+    bins, out = score.shape[1], np.zeros(score.shape)
+    states = list(product(range(len(how.drifts)), range(bins)))
+
+    def to(before: tuple[int, int], after: tuple[int, int]) -> float:
+        landed = before[1] + how.drifts[after[0]]
+        return how.turns[before[0], after[0]] * how.steps[landed, after[1]] if 0 <= landed < bins else 0.0
+
+    for path in product(states, repeat=len(score)):
+        weight = sum(to(s, path[0]) for s in states) * np.exp(score[0, path[0][1]])
         for i in range(1, len(score)):
-            weight *= moves[path[i - 1], path[i]] * np.exp(score[i, path[i]])
-        for i, state in enumerate(path):
-            out[i, state] += weight
+            weight *= to(path[i - 1], path[i]) * np.exp(score[i, path[i][1]])
+        for i, (_, place) in enumerate(path):
+            out[i, place] += weight
     return out / out.sum(axis=1, keepdims=True)
 
 
-def test_smoothing_is_the_sum_over_all_paths() -> None:
-    score = np.random.default_rng(0).normal(size=(4, 5))
-    moves = steps(np.arange(5.0), 1.0, 1e-2)
-    truth = exact(score, moves)
-    assert smooth(score, moves) == pytest.approx(truth)
-    assert follow(score, moves)[-1] == pytest.approx(truth[-1])  # nothing comes after the last
+@pytest.mark.parametrize(("length", "bins", "drift"), [(4, 5, 0), (3, 4, 1)])
+def test_smoothing_is_the_sum_over_all_paths(length: int, bins: int, drift: int) -> None:
+    score = np.random.default_rng(0).normal(size=(length, bins))
+    how = moves(np.arange(float(bins)), 1.0, 1e-2, drift)
+    truth = exact(score, how)
+    assert smooth(score, how) == pytest.approx(truth, rel=1e-5)
+    assert follow(score, how)[-1] == pytest.approx(truth[-1], rel=1e-5)  # nothing comes after the last
 
 
-def test_following_in_pieces_is_following() -> None:
+@pytest.mark.parametrize("drift", [0, 2])
+def test_following_in_pieces_is_following(drift: int) -> None:
     score = np.random.default_rng(1).normal(size=(30, len(GRID)))
-    moves = steps(GRID, 2.0, 1e-4)
-    whole = follow(score, moves)
-    parts = [follow(score[:11], moves)]
-    parts.append(follow(score[11:], moves, start=parts[0][-1]))
-    assert np.concatenate(parts) == pytest.approx(whole)
+    how = moves(GRID, 2.0, 1e-4, drift)
+    parts = [advance(score[:11], how)]
+    parts.append(advance(score[11:], how, start=parts[0][-1]))
+    assert np.concatenate(parts).sum(axis=1) == pytest.approx(follow(score, how), abs=1e-6)
+
+
+def test_a_drift_keeps_up_with_a_rate_that_rises() -> None:
+    truth = np.linspace(40, 80, 21)  # 2 per step
+    score = np.maximum(-0.5 * ((GRID - truth[:, None]) / 4) ** 2, -8.0)
+    lag = [np.mean((truth - read(follow(score, moves(GRID, 1.0, 1e-5, d)), GRID, 5.0)[0])[5:]) for d in (0, 2)]
+    assert lag[0] > 1.0 and abs(lag[1]) < 0.3 * lag[0]
 
 
 def test_a_line_is_followed_past_a_rival() -> None:
@@ -47,13 +61,13 @@ def test_a_line_is_followed_past_a_rival() -> None:
     score = -0.5 * ((GRID - truth[:, None]) / 2) ** 2 + rng.normal(size=(40, len(GRID))) * 0.2
     score[15:20] = -0.5 * ((GRID - 85) / 2) ** 2  # for ten seconds something else is all there is
     score = np.maximum(score, -2.0)
-    value, spread, trust = read(smooth(score, steps(GRID, 1.5, 1e-5)), GRID, 5.0)
+    value, spread, trust = read(smooth(score, moves(GRID, 1.5, 1e-5)), GRID, 5.0)
     assert np.abs(value - truth).max() < 2.5
     assert spread[17] > spread[5] and trust[17] < trust[5]
 
 
 def test_no_evidence_is_no_trust() -> None:
-    value, spread, trust = read(smooth(np.zeros((10, len(GRID))), steps(GRID, 2.0, 1e-5)), GRID, 5.0)
+    value, spread, trust = read(smooth(np.zeros((10, len(GRID))), moves(GRID, 2.0, 1e-5)), GRID, 5.0)
     assert trust.max() < 0.25 and spread.min() > 10 and np.isfinite(value).all()
     assert all(len(part) == 0 for part in read(np.empty((0, 3)), np.arange(3.0), 1.0))
 

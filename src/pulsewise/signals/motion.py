@@ -21,7 +21,7 @@ from pulsewise.core.limits import check_rate
 from pulsewise.signals import motion_features as mf
 from pulsewise.signals.motion_work import BAND, Feeder, bring
 from pulsewise.signals.score import Scorer, load
-from pulsewise.signals.track import Track, around, follow, read, smooth, steps, support
+from pulsewise.signals.track import Moves, Track, advance, around, follow, moves, read, smooth, support
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -90,9 +90,9 @@ def track(
     work = mf.Work(_single(x), good, None if arm is None else _single(arm))
     scorer = scorer or load(_name(arm is not None))
     score, usable, told = _scores(work, scorer, 0, mf.window_count(x.shape[1]), whole=not causal)
-    moves = _moves(scorer)
-    probability = follow(score, moves) if causal else smooth(score, moves)
-    seen = _Seen(usable, told, _support(score, probability, scorer))
+    evidence = score * scorer.constants[f"heat_{_way(causal)}"]
+    probability = (follow if causal else smooth)(evidence, _moves(scorer, causal))
+    seen = _Seen(usable, told, _support(score, probability))
     backed = around(seen.backed, MEMORY, causal=causal)
     return _told(probability, replace(seen, backed=backed), 0, scorer, causal, abstain)
 
@@ -120,8 +120,8 @@ class Stream:
         self._first = 0  # work sample at which the buffers begin
         self._next = 0  # next window
         self._scorer = load(_name(axes > 0))
-        self._moves = _moves(self._scorer)
-        self._now: Array | None = None
+        self._moves = _moves(self._scorer, True)
+        self._now: NDArray[np.float32] | None = None
         self._backed = np.empty(0)  # support of the last windows
 
     def push(self, ppg: ArrayLike, acc: ArrayLike | None = None) -> Track:
@@ -152,12 +152,13 @@ class Stream:
         work = mf.Work(_single(self._x[:, :length]), self._good[:, :length], arm)
         offset = self._first // mf.STEP
         score, usable, told = _scores(work, self._scorer, first - offset, last - offset, whole=False)
-        probability = follow(score, self._moves, start=self._now)
-        backed = np.concatenate((self._backed, _support(score, probability, self._scorer)))
+        states = advance(score * self._scorer.constants["heat_causal"], self._moves, start=self._now)
+        probability = np.asarray(states.sum(axis=1), dtype=np.float64)
+        backed = np.concatenate((self._backed, _support(score, probability)))
         self._backed = backed[-MEMORY:]
         seen = _Seen(usable, told, around(backed, MEMORY, causal=True)[len(backed) - len(score) :])
         if last > first:
-            self._now, self._next = probability[-1], last
+            self._now, self._next = states[-1], last
         drop = max(0, self._next * mf.STEP + mf.WINDOW - mf.LONG - mf.STEP) // mf.STEP * mf.STEP - self._first
         if drop > 0:
             self._x, self._good, self._a = self._x[:, drop:], self._good[:, drop:], self._a[:, drop:]
@@ -264,19 +265,24 @@ def _name(arm: bool) -> str:
     return "motion_arm" if arm else "motion_alone"
 
 
-def _moves(scorer: Scorer) -> Array:
-    return steps(GRID, scorer.constants["step"], scorer.constants["floor"])
+def _way(causal: bool) -> str:
+    return "causal" if causal else "whole"
+
+
+def _moves(scorer: Scorer, causal: bool) -> Moves:
+    step, floor, drift = (scorer.constants[f"{word}_{_way(causal)}"] for word in ("step", "floor", "drift"))
+    return moves(GRID, step, floor, int(drift))
 
 
 def _scores(work: mf.Work, scorer: Scorer, first: int, last: int, *, whole: bool) -> tuple[Array, Array, Array]:
     """Log-scores on GRID (N, G), usable share (N,) and the part of the PPG the arm explains (N,), in bounded memory."""
-    explained, heat = mf.BESIDE.index("explained8"), scorer.constants["heat"]
+    explained = mf.BESIDE.index("explained8")
     scores, usable, told = [np.empty((0, len(GRID)))], [np.empty(0)], [np.empty(0)]
     for a in range(first, last, _BLOCK):
         seen, share = mf.features(work, a, min(a + _BLOCK, last), whole=whole)
         coarse = scorer(seen)
         coarse[share < 0.6] = 0.0
-        scores.append(fine(coarse) * heat)
+        scores.append(fine(coarse))
         usable.append(share.astype(np.float64))
         told.append(np.zeros(len(seen)) if work.arm is None else seen[:, explained, 0].astype(np.float64))
     return np.concatenate(scores), np.concatenate(usable), np.concatenate(told)
@@ -299,9 +305,9 @@ class _Seen:
     backed: Array
 
 
-def _support(score: Array, probability: Array, scorer: Scorer) -> Array:
+def _support(score: Array, probability: Array) -> Array:
     value, _, _ = read(probability, GRID, _REACH)
-    return support(score / scorer.constants["heat"], value, GRID, _REACH + 1)
+    return support(score, value, GRID, _REACH + 1)
 
 
 def _told(
@@ -313,7 +319,7 @@ def _told(
     abstain: bool,
 ) -> Track:
     value, spread, trust = read(probability, GRID, _REACH)
-    kind = "causal" if causal else "whole"
+    kind = _way(causal)
     half = np.maximum(1.0, scorer.constants[f"width_{kind}"] * (spread + 0.5))
     none = seen.usable < 0.6
     doubt = np.zeros(len(value), dtype=bool)

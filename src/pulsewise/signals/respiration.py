@@ -17,7 +17,7 @@ from pulsewise.signals import respiration_features as rf
 from pulsewise.signals.beats import Beats, find_beats
 from pulsewise.signals.modulations import RATE, modulations
 from pulsewise.signals.score import Scorer, load
-from pulsewise.signals.track import Track, around, read, smooth, steps, support
+from pulsewise.signals.track import Track, around, moves, read, smooth, support
 
 Array = NDArray[np.float64]
 
@@ -92,12 +92,12 @@ def respiration(
     for a in range(0, count, _BLOCK):
         piece = slice(a, min(a + _BLOCK, count))
         values, share[piece] = rf.features(seen, piece.start, piece.stop)
-        score[piece] = scorer(values) * constants["heat"]
+        score[piece] = scorer(values)
     none = share < _ENOUGH
     score[none] = 0.0
-    moves = steps(rf.BINS, constants["step"], constants["floor"])
-    value, spread, trust = read(smooth(score, moves), rf.BINS, REACH)
-    backed = around(support(score / constants["heat"], value, rf.BINS, REACH), MEMORY, causal=False)
+    how = moves(rf.BINS, constants["step"], constants["floor"])
+    value, spread, trust = read(smooth(score * constants["heat"], how), rf.BINS, REACH)
+    backed = around(support(score, value, rf.BINS, REACH), MEMORY, causal=False)
     width = unsure(spread, backed)
     half = np.maximum(0.5, constants["width"] * width)
     doubt = np.zeros(count, dtype=bool)

@@ -19,8 +19,8 @@ Single = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Scorer:
-    """Layers of convolutions over bins, with rectifiers between, and constants fitted beside them.
+class Net:
+    """Layers of convolutions over bins, with rectifiers between.
 
     Parameters
     ----------
@@ -29,15 +29,12 @@ class Scorer:
     weights : tuple of ndarray, shape (out, in, K)
         Per layer; K is odd, bins beyond the ends count as the mean.
     biases : tuple of ndarray, shape (out,)
-    constants : dict
-        Named numbers: steps and floor of the tracker, thresholds, widths of intervals.
     """
 
     centre: Single
     scale: Single
     weights: tuple[Single, ...]
     biases: tuple[Single, ...]
-    constants: dict[str, float]
 
     def __call__(self, features: Single) -> Array:
         """Log-probability of each bin from features (N, C, G), shape (N, G)."""
@@ -47,9 +44,36 @@ class Scorer:
             x = _convolve(x, weight) + bias[:, None]
             if i < last:
                 x = np.maximum(x, 0)
-        out = x[:, 0].astype(np.float64)
-        out -= out.max(axis=1, keepdims=True, initial=-np.inf)
-        return np.asarray(out - np.log(np.exp(out).sum(axis=1, keepdims=True)))
+        return _summing_to_one(x[:, 0].astype(np.float64))
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Networks of the same task, fitted from different beginnings, and constants fitted beside them.
+
+    Parameters
+    ----------
+    nets : tuple of Net
+        The score is the mean of theirs: what only one of them sees counts less.
+    constants : dict
+        Named numbers: steps and floor of the tracker, thresholds, widths of intervals.
+    """
+
+    nets: tuple[Net, ...]
+    constants: dict[str, float]
+
+    def __call__(self, features: Single) -> Array:
+        """Log-probability of each bin from features (N, C, G), shape (N, G)."""
+        total = self.nets[0](features)
+        for net in self.nets[1:]:
+            total += net(features)
+        return total if len(self.nets) == 1 else _summing_to_one(total / len(self.nets))
+
+
+def _summing_to_one(score: Array) -> Array:
+    """Log-scores (N, G) as logarithms of probabilities."""
+    score = score - score.max(axis=1, keepdims=True, initial=-np.inf)
+    return np.asarray(score - np.log(np.exp(score).sum(axis=1, keepdims=True)))
 
 
 def _convolve(x: Single, weight: Single) -> Single:
@@ -65,9 +89,11 @@ def _convolve(x: Single, weight: Single) -> Single:
 
 def pack(scorer: Scorer) -> dict[str, NDArray[Any]]:
     """The scorer as named arrays of half precision, for `numpy.savez_compressed`."""
-    out: dict[str, NDArray[Any]] = {"centre": scorer.centre, "scale": scorer.scale}
-    for i, (weight, bias) in enumerate(zip(scorer.weights, scorer.biases, strict=True)):
-        out |= {f"weight{i}": weight.astype(np.float16), f"bias{i}": bias.astype(np.float16)}
+    out: dict[str, NDArray[Any]] = {}
+    for n, net in enumerate(scorer.nets):
+        out |= {f"{n}_centre": net.centre, f"{n}_scale": net.scale}
+        for i, (weight, bias) in enumerate(zip(net.weights, net.biases, strict=True)):
+            out |= {f"{n}_weight{i}": weight.astype(np.float16), f"{n}_bias{i}": bias.astype(np.float16)}
     out["names"] = np.array(list(scorer.constants))
     out["values"] = np.array(list(scorer.constants.values()), dtype=np.float64)
     return out
@@ -75,14 +101,19 @@ def pack(scorer: Scorer) -> dict[str, NDArray[Any]]:
 
 def unpack(arrays: dict[str, NDArray[Any]]) -> Scorer:
     """A scorer from what `pack` made."""
-    layers = range(sum(name.startswith("weight") for name in arrays))
-    return Scorer(
-        arrays["centre"].astype(np.float32),
-        arrays["scale"].astype(np.float32),
-        tuple(arrays[f"weight{i}"].astype(np.float32) for i in layers),
-        tuple(arrays[f"bias{i}"].astype(np.float32) for i in layers),
-        dict(zip(arrays["names"].tolist(), arrays["values"].tolist(), strict=True)),
-    )
+    single = {name: value.astype(np.float32) for name, value in arrays.items() if value.dtype.kind == "f"}
+    nets = []
+    for n in range(sum(name.endswith("_centre") for name in arrays)):
+        layers = range(sum(name.startswith(f"{n}_weight") for name in arrays))
+        nets.append(
+            Net(
+                single[f"{n}_centre"],
+                single[f"{n}_scale"],
+                tuple(single[f"{n}_weight{i}"] for i in layers),
+                tuple(single[f"{n}_bias{i}"] for i in layers),
+            )
+        )
+    return Scorer(tuple(nets), dict(zip(arrays["names"].tolist(), arrays["values"].tolist(), strict=True)))
 
 
 @cache

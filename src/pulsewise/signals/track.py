@@ -1,7 +1,9 @@
 """A rate followed over time: what a tracker gives, and the hidden Markov model that leads it through doubtful parts.
 
-The state is the rate, one per bin of a grid. From step to step it moves a little (a two-sided exponential) or, rarely,
-anywhere (a floor). The evidence is a score per bin and step, from wherever; `score` has the learned ones.
+The state is the rate, one per bin of a grid, and where asked for its drift: a heart that quickens goes on quickening for
+a while. From step to step the rate moves by its drift and a little besides (a two-sided exponential) or, rarely, anywhere
+(a floor), and the drift turns a little. The evidence is a score per bin and step, from wherever; `score` has the learned
+ones.
 """
 
 from __future__ import annotations
@@ -85,8 +87,27 @@ class Track:
         return Reading(value, low, high, ())
 
 
-def steps(grid: Array, step: float, floor: float) -> Array:
-    """Probability of moving from bin to bin (rows sum to 1), shape (G, G).
+@dataclass(frozen=True)
+class Moves:
+    """How a rate moves from one time to the next.
+
+    Parameters
+    ----------
+    steps : ndarray, shape (G, G)
+        Probability of moving from bin to bin besides the drift; rows sum to 1.
+    drifts : ndarray of int64, shape (K,)
+        Bins per step.
+    turns : ndarray, shape (K, K)
+        Probability of going over from drift to drift; rows sum to 1.
+    """
+
+    steps: Array
+    drifts: NDArray[np.int64]
+    turns: Array
+
+
+def moves(grid: Array, step: float, floor: float, drift: int = 0) -> Moves:
+    """Moves over a grid.
 
     Parameters
     ----------
@@ -96,44 +117,70 @@ def steps(grid: Array, step: float, floor: float) -> Array:
         Mean change from one time to the next, in units of `grid`.
     floor : float
         Weight of a jump to any bin, against 1 for staying.
+    drift : int
+        0 for none; else five drifts, from -2 to 2 times as many bins per step.
     """
     away = np.exp(-np.abs(grid[:, None] - grid[None]) / step) + floor
-    return np.asarray(away / away.sum(axis=1, keepdims=True))
+    drifts = np.arange(-2, 3) * drift if drift else np.zeros(1, dtype=np.int64)
+    turns = np.exp(-np.abs(drifts[:, None] - drifts[None]) / (drift or 1))
+    return Moves(
+        away / away.sum(axis=1, keepdims=True), drifts.astype(np.int64), turns / turns.sum(axis=1, keepdims=True)
+    )
 
 
-def follow(score: Array, moves: Array, *, start: Array | None = None) -> Array:
-    """Probability of each bin at each time given all scores up to it, shape (N, G).
+def advance(score: Array, how: Moves, *, start: Array | NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """Probability of each drift and bin at each time given all scores up to it, shape (N, K, G).
 
     Parameters
     ----------
     score : ndarray, shape (N, G)
         Log-likelihood of each bin, up to a constant per row; a row of zeros says nothing.
-    moves : ndarray, shape (G, G)
-        From `steps`.
-    start : ndarray, shape (G,), optional
-        Probability one step before; even where None.
+    start : ndarray, shape (K, G), optional
+        The probability one step before; even where None.
     """
-    likely = np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf))
-    now = np.full(score.shape[1], 1 / score.shape[1]) if start is None else start
-    out = np.empty_like(likely)
-    for i, row in enumerate(likely):
-        now = (now @ moves) * row
-        now = now / now.sum()
+    shape = len(how.drifts), score.shape[1]
+    now = np.full(shape, 1 / np.prod(shape)) if start is None else np.asarray(start, dtype=np.float64)
+    out = np.empty((len(score), *shape), dtype=np.float32)
+    for i, row in enumerate(_likely(score)):
+        now = (_drifted(how.turns.T @ now, how.drifts) @ how.steps) * row
+        now /= now.sum()
         out[i] = now
-    return np.asarray(out)
+    return out
 
 
-def smooth(score: Array, moves: Array) -> Array:
+def follow(score: Array, how: Moves) -> Array:
+    """Probability of each bin at each time given all scores up to it, shape (N, G)."""
+    return np.asarray(advance(score, how).sum(axis=1), dtype=np.float64)
+
+
+def smooth(score: Array, how: Moves) -> Array:
     """Probability of each bin at each time given all scores, before and after, shape (N, G)."""
-    forward = follow(score, moves)
-    likely = np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf))
-    after = np.ones(score.shape[1])
+    forward, likely = advance(score, how), _likely(score)
+    out = np.asarray(forward.sum(axis=1), dtype=np.float64)
+    after = np.ones((len(how.drifts), score.shape[1]))
     for i in range(len(score) - 2, -1, -1):
-        after = moves @ (likely[i + 1] * after)
-        after = after / after.sum()
-        forward[i] *= after
-        forward[i] /= forward[i].sum()
-    return np.asarray(forward)
+        after = how.turns @ _drifted((likely[i + 1] * after) @ how.steps.T, -how.drifts)
+        after /= after.sum()
+        out[i] = (forward[i] * after).sum(axis=0)
+        out[i] /= out[i].sum()
+    return out
+
+
+def _likely(score: Array) -> Array:
+    return np.asarray(np.exp(score - score.max(axis=1, keepdims=True, initial=-np.inf)))
+
+
+def _drifted(now: Array, drifts: NDArray[np.int64]) -> Array:
+    """Each row of (K, G) moved by its drift; nothing comes in over an end."""
+    if len(drifts) == 1:
+        return now
+    out = np.zeros_like(now)
+    for row, moved, by in zip(now, out, drifts.tolist(), strict=True):
+        if by >= 0:
+            moved[by:] = row[: len(row) - by]
+        else:
+            moved[:by] = row[-by:]
+    return out
 
 
 def support(score: Array, value: Array, grid: Array, reach: float) -> Array:
