@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from fit_scorer import fit, gathered, nets, ship, targets, wide
 
+from fit_scorer import fit, gathered, nets, ship, targets, wide
 from pulsewise.datasets import ieee_spc
 from pulsewise.signals import motion_features as mf
 from pulsewise.signals.motion import GRID, MEMORY, fine

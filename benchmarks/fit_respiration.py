@@ -2,9 +2,10 @@
 
 A score per rate and step of 5 s, from networks of three convolutions over the bins of
 `signals.respiration_features`. Fitted on MARSH (finger PPG and ECG at rest, breaths marked in nasal flow), each person
-told at several speeds (a rate stated as another). Two people (ECG: three) at a time are scored by networks that have not
-seen them; those shipped saw all. Constants for a person are those best on the others. Not run by `python -m benchmarks`;
-needs torch. The steps, in this order, KIND being ppg or ecg: `features`, `nets KIND`, `figures KIND`, `ship KIND`.
+told at several speeds (a rate stated as another). Two people (ECG: three) at a time are scored by networks that have
+not seen them; those shipped saw all. Constants for a person are those best on the others. Not run by
+`python -m benchmarks`; needs torch. The steps, in this order, KIND being ppg or ecg: `features`, `nets KIND`,
+`figures KIND`, `ship KIND`.
 
 The marks themselves are in doubt: nose and chest differ by 0.5 breaths/min on average, and by 2 in the person with the
 largest error but one, whose chest, PPG and ECG agree. Half of the target at each mark did not help, nor did a rule for
@@ -20,8 +21,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from fit_scorer import fit, gathered, nets, ship, targets, wide
 
+from fit_scorer import fit, gathered, nets, ship, targets, wide
 from pulsewise.datasets.marsh import per_minute
 from pulsewise.signals import respiration_features as rf
 from pulsewise.signals.beats import find_beats

@@ -86,7 +86,7 @@ def targets(rates: np.ndarray, bins: np.ndarray, width: float) -> np.ndarray:
 def fit(
     x: np.ndarray, target: np.ndarray, part: np.ndarray, *, epochs: int, rows: int, hidden=16, taps=7, seed=0, rate=1e-2
 ) -> Net:
-    """A network from features (N, C, G) and targets (N, G); an epoch sees `rows` rows drawn with weights `part` (N,)."""
+    """A network from features (N, C, G) and targets (N, G); an epoch sees `rows` rows, drawn by `part` (N,)."""
     import torch
     from torch import nn
 

@@ -1,9 +1,9 @@
 """A rate followed over time: what a tracker gives, and the hidden Markov model that leads it through doubtful parts.
 
-The state is the rate, one per bin of a grid, and where asked for its drift: a heart that quickens goes on quickening for
-a while. From step to step the rate moves by its drift and a little besides (a two-sided exponential) or, rarely, anywhere
-(a floor), and the drift turns a little. The evidence is a score per bin and step, from wherever; `score` has the learned
-ones.
+The state is the rate, one per bin of a grid, and where asked for its drift: a heart that quickens goes on quickening
+for a while. From step to step the rate moves by its drift and a little besides (a two-sided exponential) or, rarely,
+anywhere (a floor), and the drift turns a little. The evidence is a score per bin and step, from wherever; `score` has
+the learned ones.
 """
 
 from __future__ import annotations
