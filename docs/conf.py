@@ -1,5 +1,6 @@
 """Sphinx: the pages here, and a reference made from the program itself (see generate.py)."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,15 +12,25 @@ import generate
 
 from pulsewise import __version__
 
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a remark of the kernel's debugger
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 generate.write(Path(__file__).parent / "reference" / "generated")
 
 project = "pulsewise"
 author = "the pulsewise maintainers"
 copyright = "2026, the pulsewise maintainers"  # Sphinx's name for it
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+nb_execution_mode = "cache"  # tutorials with cells run; those that did not change are taken from the cache
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "pulsewise"

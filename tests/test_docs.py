@@ -190,12 +190,48 @@ def test_readme_picture_is_small_and_a_picture() -> None:
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+# -- tutorials that run -------------------------------------------------------------------------------------------
+
+
+def notebooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_notebooks", DOCS / "notebooks.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", notebooks().pages(), ids=lambda p: p.stem)
+def test_a_tutorial_runs_and_says_what_is_so(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = notebooks().cells(page)
+    assert len(cells) >= 4 and any(line.startswith("assert ") for line in cells[-1].splitlines())
+    if "import torch" in "".join(cells):
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PULSEWISE_DATA", str(tmp_path))
+    made = notebooks().run(page)
+    assert made["_shown"] and not capsys.readouterr().err
+
+
+def test_tutorials_open_as_notebooks(tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("myst_nb")
+    for page in notebooks().pages():
+        made = notebooks().notebook(page)
+        nbformat.validate(made)
+        code = [cell.source for cell in made.cells if cell.cell_type == "code"]
+        assert code == [cell.rstrip("\n") for cell in notebooks().cells(page)], page
+
+
 def test_documentation_builds_without_warnings(tmp_path: Path) -> None:
     """Also refuses pages that no table of contents reaches, and references that lead nowhere."""
     pytest.importorskip("sphinx")
-    pytest.importorskip("myst_parser")
+    pytest.importorskip("myst_nb")
     pytest.importorskip("furo")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", tmp_path / "trees"]
+    command += ["-D", "nb_execution_mode=off"]  # the cells have a test of their own; make docs runs them
     done = subprocess.run([*command, DOCS, tmp_path / "html"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "html" / "tutorials" / "first-recording.html").is_file()

@@ -11,6 +11,7 @@ instant.
 `run`                a recipe through every stage, into a run folder
 `train`              a network or model on the training rows of a split
 `evaluate`           a bundle judged beside no-skill predictors
+`evolution`          versions of a model on the same people, with paired differences
 `compare`            anyone's pairs of reference and estimate judged the same way
 `report`             one HTML file of a result
 `measure`            vital signs of an array, with intervals and reasons for abstaining
@@ -33,6 +34,7 @@ _VERBS = {
     "run": "pulsewise.cli.run:run_recipe",
     "train": "pulsewise.learn.train:train",
     "evaluate": "pulsewise.judge.evaluate:evaluate",
+    "evolution": "pulsewise.cli.evolution:evolve_recipes",
     "compare": "pulsewise.judge.compare:compare",
     "report": "pulsewise.show.report:report",
     "measure": "pulsewise.signals.measure:measure",

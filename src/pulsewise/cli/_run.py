@@ -269,6 +269,13 @@ def _one(run: Run, stage: str, mark: str, again: bool) -> None:
     run.say(f"{mark} {found} ({seconds:.1f} s)")
 
 
+def begin(run: Run) -> None:
+    """Write run.json and the recipe, so that what lies in the folder counts."""
+    with lock(run.folder):
+        _note(run)
+        write_atomic(run.folder / "recipe.toml", config.write_toml(run.recipe.table()))
+
+
 def _note(run: Run) -> None:
     """Write run.json."""
     about = {

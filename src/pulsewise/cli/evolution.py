@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +20,79 @@ if TYPE_CHECKING:
     from pulsewise.judge.evolution import Evolution, Version
 
 PANEL = "Models"
+
+
+def evolve_recipes(
+    recipes: str | Path | Sequence[str | Path],
+    *,
+    data: str | Path | None = None,
+    versions: Mapping[str, Sequence[str]] | None = None,
+    settings: Sequence[str] = (),
+    out: str | Path | None = None,
+    runs: str | Path = "runs",
+    workers: int | None = 1,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Evolution:
+    """Run recipes one after another and compare them; `pulsewise.evolution` of the Python interface.
+
+    Parameters
+    ----------
+    recipes : path or sequence of path
+        Recipes or run folders, oldest first.
+    data : path, optional
+        Folder of the recordings.
+    versions : mapping of str to sequence of str, optional
+        Name and settings of each version of one recipe, in place of the recipe as it stands.
+    settings : sequence of str
+        `a.b=value`, for every recipe.
+    out : path, optional
+        Folder of the page, pictures, JSON and CSV; nothing is written without.
+    runs : path
+        Where each recipe gets its run folder.
+    workers : int, optional
+        Processes that prepare recordings (None: one per processor).
+    overwrite : bool
+        Write the page anew where it is there already.
+    say : callable
+        Gets one sentence per stage.
+
+    Raises `not_comparable` where the versions are not of the same question, readings, people and folds.
+    """
+    from pulsewise.cli import _output
+    from pulsewise.cli._run import carry_out, prepare
+    from pulsewise.core.disk import lock
+    from pulsewise.judge.evolution import evolve
+    from pulsewise.show.evolution import write
+
+    named = [recipes] if isinstance(recipes, str | Path) else list(recipes)
+    wanted = _wanted([str(recipe) for recipe in named], versions or {}, settings)
+    folder = Path(out) if out is not None else None
+    if folder is not None and (folder / "evolution.html").exists() and not overwrite:
+        raise UsageError("output_exists", "evolution.html is there already", fix="give --overwrite or another --out")
+    if len(wanted) < 2:
+        raise UsageError(
+            "usage", "an evolution needs two versions", fix="name a second recipe, or give --version twice"
+        )
+    made: list[Version] = []
+    done: list[Run] = []
+    for number, (name, recipe, given) in enumerate(wanted, start=1):
+        say(f"version {number} of {len(wanted)}: {name}")
+        if (Path(recipe) / "run.json").is_file():
+            run = _finished(Path(recipe))
+        else:
+            run = prepare(recipe, data=data, settings=given)
+            run.folder, run.workers, run.say = Path(runs) / run.folder.name, workers, say
+            run.bar, run.progress = _output.progress, _output.SETTINGS.progress
+            _share(run, done)
+            carry_out(run, until="evaluate")
+        made.append(_version(name, run))
+        done.append(run)
+    found = evolve(_told_apart(made), folder.name if folder is not None else Path(named[0]).stem)
+    if folder is not None:
+        with lock(folder):
+            write(found, folder, overwrite=overwrite)
+    return found
 
 
 def evolution(
@@ -35,36 +111,23 @@ def evolution(
 ) -> None:
     """Run recipes one after another and set them beside each other, and beside predictors without skill.
 
-    Each recipe gets its run folder; what is finished is not done again, so that an interrupted call goes on with the
-    recipe where it stopped. Versions that were not tested on the same readings of the same people in the same folds
-    are refused. Writes evolution.html, evolution.json, evolution.csv and one SVG per quantity.
+    Each recipe gets its run folder (pulsewise report makes its report); what is finished is not done again, so that an
+    interrupted call goes on with the recipe where it stopped. Versions that were not tested on the same readings of
+    the same people in the same folds are refused. Writes evolution.html, evolution.json,
+    evolution.csv and one SVG per quantity.
 
     Examples: pulsewise evolution pressure-ridge pressure-lstm pressure-rocket --data DIR;
     pulsewise evolution pressure-lstm --data DIR --version '2x128: model.hidden=128 model.layers=2' --version '3x512:'
     """
     from pulsewise.cli import _output
-    from pulsewise.core.disk import lock
-    from pulsewise.judge.evolution import evolve
-    from pulsewise.show.evolution import write
+    from pulsewise.show.evolution import files_of
 
-    wanted = _wanted(recipes, versions or (), settings or ())
     folder = out or Path("evolution") / Path(recipes[0]).stem
-    if (folder / "evolution.html").exists() and not overwrite:
-        raise UsageError("output_exists", "evolution.html is there already", fix="give --overwrite or another --out")
-    if len(wanted) < 2:
-        raise UsageError(
-            "usage", "an evolution needs two versions", fix="name a second recipe, or give --version twice"
-        )
-    made = []
-    for number, (name, recipe, given) in enumerate(wanted, start=1):
-        _output.say(f"version {number} of {len(wanted)}: {name}")
-        run = _finished(Path(recipe)) if (Path(recipe) / "run.json").is_file() else None
-        if run is None:
-            run = _carried_out(recipe, data, given, runs, workers)
-        made.append(_version(name, run))
-    with lock(folder):
-        found = evolve(_told_apart(made), folder.name)
-        files = {name: path.as_posix() for name, path in write(found, folder, overwrite=overwrite).items()}
+    found = evolve_recipes(
+        recipes, data=data, versions=_versions(versions or ()), settings=settings or (), out=folder, runs=runs,
+        workers=workers or None, overwrite=overwrite, say=_output.say,
+    )  # fmt: skip
+    files = {name: path.as_posix() for name, path in files_of(found, folder).items()}
     if json:
         _output.emit("evolution", {"files": files, **found.to_dict()})
         return
@@ -72,40 +135,53 @@ def evolution(
     _output.facts(files)
 
 
-def _wanted(
-    recipes: Sequence[str], versions: Sequence[str], settings: Sequence[str]
-) -> list[tuple[str, str, list[str]]]:  # fmt: skip
-    """Name, recipe (or run folder) and settings of each version."""
-    if versions and len(recipes) != 1:
-        raise UsageError("usage", "--version goes with one recipe")
-    if not versions:
-        return [(Path(recipe).stem, recipe, list(settings)) for recipe in recipes]
-    if (Path(recipes[0]) / "run.json").is_file():
-        raise UsageError("usage", "--version needs a recipe; a run folder is one version")
-    found = []
-    for text in versions:
-        name, colon, rest = text.partition(":")
+def _versions(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Settings of each version by its name; `usage` where a text is not of the form."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, colon, rest = (part.strip() for part in text.partition(":"))
         try:
             given = shlex.split(rest)
         except ValueError:
             given = [""]
-        if not colon or not name.strip() or not all("=" in part for part in given):
-            said = f"--version wants 'NAME: KEY=VALUE …', {text[:60]!r} came"
+        if not colon or not name or name in found or not all("=" in part for part in given):
+            said = f"--version wants 'NAME: KEY=VALUE …', each name once; {text[:60]!r} came"
             raise UsageError("usage", said, fix="--version 'small: model.hidden=64'")
-        found.append((name.strip(), recipes[0], [*settings, *given]))
+        found[name] = given
     return found
 
 
-def _carried_out(recipe: str, data: Path | None, settings: Sequence[str], runs: Path, workers: int) -> Run:
-    """A recipe brought to its figures; what was finished before is skipped."""
-    from pulsewise.cli import _output
-    from pulsewise.cli._run import carry_out, prepare
+def _wanted(
+    recipes: Sequence[str], versions: Mapping[str, Sequence[str]], settings: Sequence[str]
+) -> list[tuple[str, str, list[str]]]:
+    """Name, recipe (or run folder) and settings of each version."""
+    if not versions:
+        return [(Path(recipe).stem, recipe, list(settings)) for recipe in recipes]
+    if len(recipes) != 1 or (Path(recipes[0]) / "run.json").is_file():
+        raise UsageError("usage", "--version goes with one recipe (a run folder is one version)")
+    return [(name, recipes[0], [*settings, *given]) for name, given in versions.items()]
 
-    run = prepare(recipe, data=data, settings=settings)
-    run.folder = runs / run.folder.name
-    run.workers, run.say, run.bar = workers or None, _output.say, _output.progress
-    run.progress = _output.SETTINGS.progress
-    return carry_out(run)
+
+def _share(run: Run, done: Sequence[Run]) -> None:
+    """Take windows that an earlier version prepared in the same way: its files are linked, not made again."""
+    from pulsewise.cli._run import begin
+    from pulsewise.cli._stages import STAGES
+
+    key = STAGES["store"].key(run)
+    same = [other for other in done if other.stages.get("store", {}).get("key") == key]
+    if same and not (run.folder / "run.json").is_file():
+        shutil.copytree(same[0].folder / "store", run.folder / "store", copy_function=_linked, dirs_exist_ok=True)
+        run.stages["store"] = same[0].stages["store"]
+        begin(run)
+
+
+def _linked(source: str, target: str) -> str:
+    """A shard as a second name of the same file where the disk can; what may be written to, as a copy."""
+    if source.endswith(".arrow"):
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return target
+    return shutil.copy2(source, target)
 
 
 def _finished(folder: Path) -> Run:
@@ -116,7 +192,8 @@ def _finished(folder: Path) -> Run:
     for name in ("result.json", "predictions.parquet", "split.json"):
         if not (folder / name).is_file():
             raise ArtifactError("resume_mismatch", f"the run {folder.name} has no {name}", fix="run its recipe first")
-    return Run(folder, load(folder / "recipe.toml"), read_json(folder / "run.json").get("data", ""))
+    about = read_json(folder / "run.json")
+    return Run(folder, load(folder / "recipe.toml"), about.get("data", ""), stages=dict(about.get("stages", {})))
 
 
 def _version(name: str, run: Run) -> Version:

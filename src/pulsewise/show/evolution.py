@@ -54,9 +54,7 @@ def write(made: Evolution, folder: Path, *, overwrite: bool = True) -> dict[str,
     dict of Path
         `page`, `json`, `csv` and one `picture-<quantity>` each.
     """
-    files = {"page": folder / "evolution.html", "json": folder / "evolution.json", "csv": folder / "evolution.csv"}
-    for part in made.parts:
-        files[f"picture-{part.quantity}"] = folder / f"evolution-{part.quantity}.svg"
+    files = files_of(made, folder)
     pictures = {part.quantity: draw(part, mark(made)) for part in made.parts}
     for part in made.parts:
         text = alone(pictures[part.quantity], stylesheet())
@@ -65,6 +63,19 @@ def write(made: Evolution, folder: Path, *, overwrite: bool = True) -> dict[str,
     write_atomic(files["csv"], to_csv(list(csv_lines(made)), COLUMNS), overwrite=overwrite)
     write_atomic(files["page"], render(made, pictures), overwrite=overwrite)
     return files
+
+
+def files_of(made: Evolution, folder: Path) -> dict[str, Path]:
+    """Where `write` puts what it makes."""
+    pictures = {f"picture-{part.quantity}": folder / f"evolution-{part.quantity}.svg" for part in made.parts}
+    names = {"page": "evolution.html", "json": "evolution.json", "csv": "evolution.csv"}
+    return {**{key: folder / name for key, name in names.items()}, **pictures}
+
+
+def picture(made: Evolution, quantity: str) -> str:
+    """The picture of one quantity as an SVG file of its own, for a notebook or a paper."""
+    part = next(part for part in made.parts if part.quantity == quantity)
+    return alone(draw(part, mark(made)), stylesheet())
 
 
 def mark(made: Evolution) -> str:
