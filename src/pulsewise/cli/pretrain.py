@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pulsewise.cli._options import Data, DryRun, Json, Overwrite, Settings, Workers
+
+if TYPE_CHECKING:
+    from pulsewise.learn.recipe import Choice
 
 PANEL = "Models"
 FOLDER = "pretrained"
@@ -38,7 +42,6 @@ def pretrain(
 
     from pulsewise.cli import _output, _show
     from pulsewise.cli._run import carry_out, prepare
-    from pulsewise.core import registry
     from pulsewise.learn.pretrain import pretrain as stage
 
     made = prepare(recipe, data=data, out=out, settings=settings or ())
@@ -57,11 +60,12 @@ def pretrain(
     carry_out(made, until=until, overwrite=overwrite)
     store = made.store()
     rows = made.split().folds[0].train if config.people == "train" else np.arange(len(store))
-    source = registry.load("datasets", made.recipe.dataset.name)
+    parts = _parts(made.recipe.dataset)
     found = stage.pretrain(
         store, rows, made.recipe, made.folder / FOLDER,
         resume=not overwrite, progress=made.progress, devices=devices, say=_output.say,
-        sources=stage.sources(source.INFO), notice=getattr(source, "NOTICE", ""),
+        sources=tuple(stage.source(part.INFO) for part in parts),
+        notice="\n".join(dict.fromkeys(part.NOTICE for part in parts if hasattr(part, "NOTICE"))),
     )  # fmt: skip
     folder = (made.folder / FOLDER / stage.CHECKPOINT).as_posix()
     if json:
@@ -70,3 +74,11 @@ def pretrain(
         _output.emit("pretrain", {**about, "epochs": told.epochs, "loss": told.loss, "spread": told.spread})
     else:
         _output.facts({"checkpoint": folder})
+
+
+def _parts(choice: Choice) -> list[ModuleType]:
+    """The plug-ins of the dataset of a recipe: one, or those of its parts."""
+    from pulsewise.core import registry
+
+    module = registry.load("datasets", choice.name)
+    return list(module.modules(choice.config).values()) if hasattr(module, "modules") else [module]

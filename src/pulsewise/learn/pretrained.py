@@ -192,11 +192,15 @@ def _invalid(what: str) -> ArtifactError:
 
 
 def mark(person: str, source: str) -> str:
-    """Twelve hex digits of a person of a data set.
+    """Twelve hex digits of a person of a dataset; of `PART/PERSON` of several datasets, of that part.
 
     >>> mark("S01", "stress_predict") == mark("S01", "marsh")
     False
+    >>> mark("stress_predict/S01", "several") == mark("S01", "stress_predict")
+    True
     """
+    if source == "several":
+        source, _, person = person.partition("/")
     return hashlib.sha256(f"{source}\n{person}".encode()).hexdigest()[:12]
 
 

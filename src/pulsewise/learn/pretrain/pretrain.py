@@ -26,7 +26,7 @@ WORKER = "pulsewise.learn.network.pretrain_worker"
 
 
 def pretrain(
-    source: Source,
+    windows: Source,
     rows: NDArray[np.int64],
     recipe: Recipe,
     out: Path,
@@ -43,7 +43,7 @@ def pretrain(
 
     Parameters
     ----------
-    source : Store
+    windows : Store
         Or anything with its interface (`learn.scaling.Source`). Labels are not looked at.
     rows : ndarray of int
         Windows to take.
@@ -62,7 +62,7 @@ def pretrain(
     """
     if devices < 1:
         raise UsageError("usage", f"a training takes at least 1 device, {devices} came")
-    problem = posing.pose(source, rows, recipe)
+    problem = posing.pose(windows, rows, recipe)
     say(problem.pairs.told())
     with lock(out):
         if resume and (finished := _finished(out, problem)) is not None:
@@ -81,10 +81,10 @@ def pretrain(
         return made.save(out / CHECKPOINT, half=recipe.pretrain.half, notice=notice)
 
 
-def sources(info: DatasetInfo) -> tuple[str, ...]:
+def source(info: DatasetInfo) -> str:
     """What the card of an encoder says of a dataset."""
     parts = (info.title, info.licence, info.source, info.citation)
-    return ("; ".join(part for part in parts if part),)
+    return "; ".join(part for part in parts if part)
 
 
 def _fit(problem: Problem, folder: Path, resume: bool, force: bool, progress: bool, devices: int) -> None:
