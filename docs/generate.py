@@ -107,7 +107,8 @@ def fields(cls: Any) -> str:
             default = f"`{f.default!r}`"
         elif f.default_factory is not dataclasses.MISSING:
             default = f"`{f.default_factory()!r}`"
-        rows.append((f"`{f.name}`", f"`{_hint(hints[f.name])}`", default, said.get(f.name, "")))
+        key = f.name.rstrip("_")
+        rows.append((f"`{key}`", f"`{_hint(hints[f.name])}`", default, said.get(key, "")))
     return table(("key", "type", "default", "meaning"), rows) if rows else "No settings.\n"
 
 

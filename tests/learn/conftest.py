@@ -67,6 +67,24 @@ def waves(people: int = 12, each: int = 8, seed: int = 0, channels: int = 1) -> 
     return Windows(samples.astype(np.float32), RATE, kinds, columns, synthetic=True)
 
 
+def segments(people: int = 4, each: int = 16, length: int = 100, seed: int = 0) -> Windows:
+    """Sines of one frequency per person; every other segment is poor: drowned in noise."""
+    random = np.random.default_rng(seed)
+    person = np.repeat([f"p{i}" for i in range(people)], each)
+    poor = np.arange(len(person)) % 2 == 1
+    hz = np.repeat(np.linspace(0.8, 2.5, people), each)
+    time = np.arange(length) / 25.0
+    x = np.sin(2 * np.pi * hz[:, None] * time + random.uniform(0, 6.3, (len(person), 1)))
+    x += random.normal(0, 1, x.shape) * np.where(poor, 1.0, 0.05)[:, None]
+    columns = {
+        "person": person,
+        "record": person,
+        "start": np.tile(np.arange(each) * 4.0, people),
+        "quality": np.where(poor, random.uniform(0, 0.5, len(person)), 0.95).astype(np.float32),
+    }
+    return Windows(x[:, None].astype(np.float32), 25.0, ("ppg",), columns, synthetic=True)
+
+
 def by_person(windows: Windows, train: int, validation: int) -> Fold:
     """The first people train, the next validate, the rest test."""
     index = np.unique(windows.columns["person"], return_inverse=True)[1]
@@ -120,6 +138,12 @@ def memory() -> type[Memory]:
 def make_waves() -> Callable[..., Windows]:
     """`waves`, for tests that make their own windows."""
     return waves
+
+
+@pytest.fixture(scope="session")
+def make_segments() -> Callable[..., Windows]:
+    """`segments`, for tests of pre-training."""
+    return segments
 
 
 @pytest.fixture(scope="session")

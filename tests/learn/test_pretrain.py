@@ -18,7 +18,6 @@ import torch
 from pulsewise.core import registry
 from pulsewise.core.config import write_toml
 from pulsewise.core.errors import ArtifactError, GateError, InputError, NoSignalError, UsageError
-from pulsewise.core.windows import Windows
 from pulsewise.learn import pretrained, recipe
 from pulsewise.learn.network import checkpoint
 from pulsewise.learn.pretrain import pairs
@@ -44,27 +43,9 @@ def made_recipe(**changes: Any) -> recipe.Recipe:
     return recipe.fill({**TABLE, "pretrain": {**TABLE["pretrain"], **changes}})
 
 
-def segments(people: int = 4, each: int = 16, length: int = 100, seed: int = 0) -> Windows:
-    """Sines of one frequency per person; every other segment is poor: drowned in noise."""
-    random = np.random.default_rng(seed)
-    person = np.repeat([f"p{i}" for i in range(people)], each)
-    poor = np.arange(len(person)) % 2 == 1
-    hz = np.repeat(np.linspace(0.8, 2.5, people), each)
-    time = np.arange(length) / 25.0
-    x = np.sin(2 * np.pi * hz[:, None] * time + random.uniform(0, 6.3, (len(person), 1)))
-    x += random.normal(0, 1, x.shape) * np.where(poor, 1.0, 0.05)[:, None]
-    columns = {
-        "person": person,
-        "record": person,
-        "start": np.tile(np.arange(each) * 4.0, people),
-        "quality": np.where(poor, random.uniform(0, 0.5, len(person)), 0.95).astype(np.float32),
-    }
-    return Windows(x[:, None].astype(np.float32), 25.0, ("ppg",), columns, synthetic=True)
-
-
 @pytest.fixture
-def source(memory: Any) -> Any:
-    return memory(segments())
+def source(memory: Any, make_segments: Any) -> Any:
+    return memory(make_segments())
 
 
 def everyone(source: Any) -> Any:
@@ -74,8 +55,8 @@ def everyone(source: Any) -> Any:
 # -- pairs and curriculum -------------------------------------------------------------------------------------------
 
 
-def test_a_pair_is_good_and_poor_of_one_person_near_in_time() -> None:
-    windows = segments(people=5, each=40)
+def test_a_pair_is_good_and_poor_of_one_person_near_in_time(make_segments: Any) -> None:
+    windows = make_segments(people=5, each=40)
     config = Config(within_s=10.0, curriculum_epochs=1)
     found = pairs.find(windows.columns, np.arange(len(windows)), config)
     good, poor, _ = found.epoch(0, 0, config)
@@ -90,8 +71,8 @@ def test_a_pair_is_good_and_poor_of_one_person_near_in_time() -> None:
     assert not (found.epoch(0, 1, config)[1] == poor).all()
 
 
-def test_the_curriculum_admits_worse_partners_epoch_by_epoch() -> None:
-    windows = segments(people=5, each=40)
+def test_the_curriculum_admits_worse_partners_epoch_by_epoch(make_segments: Any) -> None:
+    windows = make_segments(people=5, each=40)
     config = Config(within_s=1e4, curriculum_epochs=4)
     found = pairs.find(windows.columns, np.arange(len(windows)), config)
     quality = windows.columns["quality"]
@@ -105,8 +86,8 @@ def test_the_curriculum_admits_worse_partners_epoch_by_epoch() -> None:
     assert floors[0] == pytest.approx(np.quantile(whole, 0.75), abs=0.02)
 
 
-def test_people_without_a_good_or_a_poor_segment_are_reported_and_give_no_pair() -> None:
-    windows = segments(people=4, each=10)
+def test_people_without_a_good_or_a_poor_segment_are_reported_and_give_no_pair(make_segments: Any) -> None:
+    windows = make_segments(people=4, each=10)
     c = dict(windows.columns)
     c["quality"] = c["quality"].copy()
     c["quality"][c["person"] == "p0"] = 0.9
@@ -120,8 +101,8 @@ def test_people_without_a_good_or_a_poor_segment_are_reported_and_give_no_pair()
     assert "1 with no good segment, 1 with no poor segment, 1 with none near enough" in found.told()
 
 
-def test_records_without_a_date_are_not_near_each_other() -> None:
-    windows = segments(people=1, each=4)
+def test_records_without_a_date_are_not_near_each_other(make_segments: Any) -> None:
+    windows = make_segments(people=1, each=4)
     c = {**windows.columns, "record": np.array(["a", "b", "a", "b"]), "start": np.zeros(4)}
     with pytest.raises(NoSignalError, match="1 with none near enough"):
         pairs.find(c, np.arange(4), Config())
@@ -201,8 +182,8 @@ def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_last_file(source
     )
 
 
-def test_a_missing_channel_is_refused(memory: Any, tmp_path: Path) -> None:
-    windows = segments()
+def test_a_missing_channel_is_refused(memory: Any, make_segments: Any, tmp_path: Path) -> None:
+    windows = make_segments()
     samples = windows.samples.copy()
     samples[3] = np.nan
     with pytest.raises(InputError, match="malformed"):

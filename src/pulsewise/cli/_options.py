@@ -17,6 +17,11 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe; repeatable.")
 ]
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of the recordings (dataset.root).")]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="ENCODER", help="Begin with a pre-trained encoder: a folder, or a name.")
+]
+Freeze = Annotated[bool, typer.Option("--freeze", help="Train only the head on the encoder: a linear probe.")]
+Adapters = Annotated[int, typer.Option("--adapters", min=0, help="Rank of low-rank changes of an encoder that stays.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: as many as are useful here.")]
 
 # what a file does not say itself (pulsewise.core.plugin.ReadOptions)

@@ -23,7 +23,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +107,15 @@ class Run:
         return load(self.folder / "result.json")
 
 
+@dataclass(frozen=True)
+class Start:
+    """The pre-trained encoder a run begins with: a folder or a name, and how it is trained further."""
+
+    encoder: str | None = None
+    freeze: bool = False
+    adapters: int = 0
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file of a run; `artifact_invalid` where it is missing or damaged."""
     try:
@@ -132,6 +141,7 @@ def prepare(
     data: str | Path | None = None,
     out: str | Path | None = None,
     settings: Sequence[str] = (),
+    start: Start | None = None,
 ) -> Run:
     """The run a recipe asks for: its dataset found, its folder named; nothing is written.
 
@@ -145,15 +155,25 @@ def prepare(
         The run folder; by default `runs/<name>-<fingerprint>`.
     settings : sequence of str
         `a.b=value`, replacing values of the recipe.
+    start : Start, optional
+        The pre-trained encoder to begin with.
     """
+    from pulsewise.learn.origin import adopt
+    from pulsewise.learn.pretrained import load as encoder
     from pulsewise.learn.recipe import load
 
     root = [] if data is None else [f"dataset.root={json.dumps(str(Path(data).resolve()))}"]
     loaded = load(find_recipe(recipe), [*settings, *root])
+    if start is not None and start.encoder is not None:
+        loaded = adopt(loaded, start.encoder, freeze=start.freeze, adapters=start.adapters)
+    elif start is not None and (start.freeze or start.adapters):
+        train = replace(loaded.train, freeze=start.freeze, adapters=start.adapters)
+        loaded = replace(loaded, train=train)
     dataset = loaded.build_dataset()
     found = config.fingerprint([[name, dataset.fingerprint(name)] for name in dataset.ids()])
     table = loaded.table()
-    table["dataset"].pop("root", None)  # the recordings decide, not where they lie
+    table["dataset"].pop("root", None)  # the recordings decide, not where they lie; so do the weights
+    table["train"]["from"] = encoder(loaded.train.from_).fingerprint if loaded.train.from_ else ""
     name = f"{loaded.name}-{config.fingerprint([table, found])[:8]}"
     return Run(Path(out) if out is not None else Path("runs") / name, loaded, found)
 

@@ -161,8 +161,11 @@ def _split_key(run: Run) -> str:
 
 
 def _train_key(run: Run) -> str:
+    from pulsewise.learn.pretrained import load
+
     table = run.recipe.table()
-    parts = [table[name] for name in ("task", "model", "train", "seed")]
+    parts = [table[name] for name in ("task", "model", "train", "seed", "pretrain")]
+    parts.append(load(run.recipe.train.from_).fingerprint if run.recipe.train.from_ else "")
     return config.fingerprint([sha256(run.folder / "split.json"), run.store().fingerprint, *parts])
 
 

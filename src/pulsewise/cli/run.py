@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pulsewise.cli._options import Data, DryRun, Json, Settings, Workers
+from pulsewise.cli._options import Adapters, Data, DryRun, Freeze, From, Json, Settings, Workers
 from pulsewise.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def run(
     workers: Workers = 0,
     scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Prepare on a Dask cluster.")] = "",
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    encoder: From = None,
+    freeze: Freeze = False,
+    adapters: Adapters = 0,
     fail_under: Annotated[
         list[str] | None,
         typer.Option("--fail-under", metavar="skill=X", help="Exit 5 where a figure is below X; repeatable."),
@@ -75,12 +78,12 @@ def run(
     Example: pulsewise run glucose-resnet34 --data ppg-glucose --set train.epochs=10
     """
     from pulsewise.cli import _output, _show
-    from pulsewise.cli._run import carry_out, prepare, summary
+    from pulsewise.cli._run import Start, carry_out, prepare, summary
 
     gates = [_show.gate(text) for text in fail_under or ()]
     if gates and until not in ("evaluate", "report"):
         raise UsageError("usage", f"--fail-under needs figures, and --until {until} stops before them")
-    made = prepare(recipe, data=data, out=out, settings=settings or ())
+    made = prepare(recipe, data=data, out=out, settings=settings or (), start=Start(encoder, freeze, adapters))
     if dry_run:
         _show.plan(made, until, json=json)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pulsewise.cli._options import Data, DryRun, Json, Overwrite, Settings, Workers
+from pulsewise.cli._options import Adapters, Data, DryRun, Freeze, From, Json, Overwrite, Settings, Workers
 
 PANEL = "Models"
 
@@ -21,6 +21,9 @@ def train(
     settings: Settings = None,
     workers: Workers = 0,
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    encoder: From = None,
+    freeze: Freeze = False,
+    adapters: Adapters = 0,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -28,6 +31,9 @@ def train(
     """Train the model of a recipe: store, split and train, without judging it.
 
     An interrupted training goes on at its last checkpoint when called again, and ends with the same weights.
+
+    With --from it begins with an encoder of pulsewise pretrain: the recipe's model, conditioning and normalising become
+    those of the encoder, its task, people and window length stay.
 
     Example: pulsewise train pressure-resnet34 --data ppg-bp --set train.lr=3e-4
     """
@@ -41,6 +47,9 @@ def train(
         until="train",
         workers=workers,
         devices=devices,
+        encoder=encoder,
+        freeze=freeze,
+        adapters=adapters,
         overwrite=overwrite,
         dry_run=dry_run,
         json=json,

@@ -1,6 +1,7 @@
 """Recipes: frozen dataclasses filled from TOML, strict about unknown keys and wrong types.
 
-A dataclass is the schema: its fields, their types and defaults. Nothing is accepted that is not there.
+A dataclass is the schema: its fields, their types and defaults. Nothing is accepted that is not there. A field whose
+name would be a word of Python ends with an underscore, and its key does not: `from_` is `from = …`.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def fill(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
     ...
     pulsewise.core.errors.UsageError: unknown key 'rl' (rl); did you mean 'lr'? [config]
     """
-    hints = typing.get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]  # cls is a dataclass
+    hints = {name.rstrip("_"): hint for name, hint in typing.get_type_hints(cls).items()}
+    fields = {f.name.rstrip("_"): f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]  # cls is a dataclass
     values: dict[str, Any] = {}
     for key, value in table.items():
         at = f"{where}.{key}" if where else key
@@ -87,7 +88,7 @@ def fill(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
         if name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
             raise UsageError("config", f"{name!r} is missing", where=where or cls.__name__)
     try:
-        return cls(**values)
+        return cls(**{fields[key].name: value for key, value in values.items()})
     except ValueError as error:  # a dataclass may check its own values
         raise UsageError("config", str(error), where=where) from error
 
@@ -143,7 +144,7 @@ def to_table(config: Any) -> Any:
     """A dataclass as nested tables of plain values; fields that are None are left out (TOML has no null)."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         return {
-            f.name: to_table(getattr(config, f.name))
+            f.name.rstrip("_"): to_table(getattr(config, f.name))
             for f in dataclasses.fields(config)
             if getattr(config, f.name) is not None
         }

@@ -34,12 +34,10 @@ from pulsewise.learn import answering, weights
 from pulsewise.learn import facts as facts_file
 from pulsewise.learn.answering import Answers, Floats
 from pulsewise.learn.card import card
-from pulsewise.learn.facts import OUTPUTS, Facts, File
+from pulsewise.learn.facts import OUTPUTS, RATE_TOLERANCE, Facts, File
 from pulsewise.learn.graph import FILES, Graph
 
 WEIGHTS = "model.safetensors"
-RATE_TOLERANCE = 0.005
-"""How far a rate may be from the model's, as a share: clocks drift, but 125 Hz is not 128 Hz."""
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def card(facts: Facts) -> str:
         f"weights of epoch {t.best_epoch}.",
         f"Recipe `{t.recipe}`, data `{t.data}`, seed {t.seed}, pulsewise {f.pulsewise}.",
         "",
+        *_origin(facts),
         "## Validation",
         "",
         f"{t.validation_windows} windows of {t.validation_people} people, also used to choose the epoch:",
@@ -80,6 +81,20 @@ def _header(facts: Facts) -> list[str]:
                 f"      value: {error!r}",
             ]
     return [*lines, "---", ""]
+
+
+def _origin(facts: Facts) -> list[str]:
+    o = facts.origin
+    if not o.name:
+        return []
+    how = {"probe": "which stayed as it came", "adapters": f"changed by adapters of rank {o.rank}"}
+    lines = [
+        f"Begun with the pre-trained encoder `{o.name}` ({o.fingerprint}), {how.get(o.how, 'trained further')}: "
+        f"`{o.method}` without labels on windows of {o.length_s:g} s of {o.people} people"
+        f"{', simulated ones among them' * o.synthetic}.",
+        f"Among those were {o.train_people_seen} people of this training and {o.test_people_seen} of its test.",
+    ]
+    return [*lines, *[f"Recordings: {source}" for source in o.sources], ""]
 
 
 def _validation(facts: Facts) -> list[str]:

@@ -121,7 +121,8 @@ def configs(bundle: Bundle) -> tuple[condition.Config, window.Config]:
 
 def at_rate(bundle: Bundle, rates: Sequence[float], conditioning: condition.Config) -> condition.Config:
     """The conditioning that brings channels of these rates (Hz) to the model's; `rate` where none does, or may."""
-    from pulsewise.learn.bundle import RATE_TOLERANCE, check_rate_fits
+    from pulsewise.learn.bundle import check_rate_fits
+    from pulsewise.learn.facts import RATE_TOLERANCE
 
     wanted = bundle.facts.rate
     for rate in rates:

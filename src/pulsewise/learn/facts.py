@@ -19,6 +19,8 @@ from pulsewise.learn.scaling import Scaling
 SCHEMA = 1
 """Version of bundle.json this program writes; it reads this one and older ones."""
 JSON_BYTES = 2**20
+RATE_TOLERANCE = 0.005
+"""How far a rate may be from the model's, as a share: clocks drift, but 125 Hz is not 128 Hz."""
 
 
 Answer = Literal["value", "probability", "gaussian", "quantile"]
@@ -75,6 +77,30 @@ class Training:
     validation_mae: dict[str, float] = field(default_factory=dict)
     detection: dict[str, float] = field(default_factory=dict)
     said_sd: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The pre-trained encoder a training began with; an empty name where it began with random weights.
+
+    `how` is `probe` (the encoder as it came), `fine-tuning` or `adapters` (of a `rank`). `people` are those the encoder
+    learnt from without labels; `train_people_seen` and `test_people_seen` say how many people of this training's sides
+    were among them.
+    """
+
+    name: str = ""
+    fingerprint: str = ""
+    method: str = ""
+    views: str = ""
+    how: str = ""
+    rank: int = 0
+    pairs: int = 0
+    people: int = 0
+    length_s: float = 0.0
+    synthetic: bool = False
+    sources: tuple[str, ...] = ()
+    train_people_seen: int = 0
+    test_people_seen: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,6 +182,7 @@ class Facts:
     intervals: Intervals = field(default_factory=Intervals)
     domain: Domain = field(default_factory=Domain)
     training: Training = field(default_factory=Training)
+    origin: Origin = field(default_factory=Origin)
     stages: tuple[Stage, ...] = ()
     trained: bool = False
     synthetic: bool = False

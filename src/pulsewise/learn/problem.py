@@ -16,6 +16,8 @@ from pulsewise.core.plugin import Task
 from pulsewise.core.truth import truths
 from pulsewise.data.split import STAMPS, Fold
 from pulsewise.learn import domain, facts, scaling
+from pulsewise.learn import origin as origins
+from pulsewise.learn.pretrained import Pretrained
 from pulsewise.learn.recipe import Recipe
 from pulsewise.learn.scaling import Scaling, Source
 
@@ -24,7 +26,7 @@ DOMAIN_WINDOWS = 4096
 RATES = ("heart_rate", "respiratory_rate")
 """Quantities that are twice as high where the same signal runs twice as fast."""
 RESULT_TABLES = ("seed", "condition", "window", "label", "split", "task", "model", "train")
-"""Tables of a recipe that decide the weights."""
+"""Tables of a recipe that decide the weights, beside the encoder they begin with (`origin`)."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ class Problem:
     validation_rows: NDArray[np.int64]
     validation_targets: NDArray[np.float64]
     scaling: Scaling
+    encoder: Pretrained | None = None
+    test_people: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> facts.Origin:
+        """What the bundle says of the encoder it begins with."""
+        if self.encoder is None:
+            return facts.Origin()
+        return origins.describe(self.encoder, self.recipe, self.people.tolist(), self.test_people)
 
     @property
     def answer(self) -> facts.Answer:
@@ -77,19 +88,23 @@ class Problem:
     def run(self) -> dict[str, str]:
         """Fingerprints of everything that decides the weights: what a resumed run must agree in."""
         table = self.recipe.table()
+        table["train"].pop("from")  # the encoder decides, not where it lies
+        begun = {"origin": self.encoder.fingerprint} if self.encoder else {}
         sides = self.train_rows, self.train_targets, self.validation_rows, self.validation_targets
         return {
             "recipe": config.fingerprint({key: table[key] for key in RESULT_TABLES}),
             "data": self.source.fingerprint,
             "rows": _fingerprint(sides),
             "version": __version__,
+            **begun,
         }
 
 
 def pose(source: Source, fold: Fold, recipe: Recipe) -> Problem:
     """The problem that a fold of a store poses under a recipe.
 
-    Raises `modality` where the store lacks the task's channels and `label` where a target has no training label.
+    Raises `modality` where the store lacks the task's channels and `label` where a target has no training label; with
+    an encoder to begin with, what `origin.begin` raises.
     """
     task = recipe.build_task()
     absent = [channel for channel in task.channels if channel not in source.channels]
@@ -104,10 +119,13 @@ def pose(source: Source, fold: Fold, recipe: Recipe) -> Problem:
         _check_classes(targets, task)
     _check_loss(recipe, task)
     fitted = scaling.fit(source, train, targets, task.quantities)
+    encoder = origins.begin(source, recipe)
+    fitted = origins.scaled(encoder, fitted) if encoder else fitted
     if task.kind == "binary":
         k = len(task.targets)
         fitted = replace(fitted, target_mean=(0.0,) * k, target_sd=(1.0,) * k)
-    return Problem(recipe, task, source, train, targets, validation, validation_targets, fitted)
+    tested = tuple(np.unique(source.columns()["person"][fold.test]).tolist()) if encoder and len(fold.test) else ()
+    return Problem(recipe, task, source, train, targets, validation, validation_targets, fitted, encoder, tested)
 
 
 def _check_classes(targets: NDArray[np.float64], task: Task) -> None:
@@ -191,6 +209,7 @@ def describe(problem: Problem, *, stages: list[dict[str, Any]], trained: bool) -
         synthetic=source.synthetic,
         leaky=recipe.split.name == "leaky-random",
         stamp=STAMPS.get(recipe.split.name, ""),
+        origin=problem.origin if trained else facts.Origin(),
         training=facts.Training(
             recipe=run["recipe"],
             data=run["data"],

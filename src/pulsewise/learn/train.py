@@ -17,11 +17,13 @@ from pulsewise.core.errors import PulsewiseError, UsageError
 from pulsewise.data.split import Fold
 from pulsewise.learn import train_config, validation, weights
 from pulsewise.learn.bundle import Bundle
+from pulsewise.learn.origin import adopt
+from pulsewise.learn.pretrain.pretrain import CHECKPOINT, pretrain
 from pulsewise.learn.problem import Problem, describe, pose
 from pulsewise.learn.recipe import Recipe
 from pulsewise.learn.scaling import Source
 
-BUNDLE, FOLDER = "bundle", "training"
+BUNDLE, FOLDER, PRETRAINED = "bundle", "training", "pretrained"
 
 
 def train(
@@ -42,8 +44,8 @@ def train(
     store : Store
         Or anything with its interface (`learn.scaling.Source`).
     fold : Fold
-        Row numbers. Scaling, domain and weights come from `train` alone; `validation` chooses the epoch and the
-        intervals; `test` is never touched.
+        Row numbers. Scaling, domain, weights and what is pre-trained (`[pretrain]`) come from `train` alone;
+        `validation` chooses the epoch and the intervals; `test` is never touched.
     resume : bool
         Continue an unfinished run where there is one, and give back the bundle of a finished one.
     force : bool
@@ -55,9 +57,14 @@ def train(
 
     Raises `label`, `modality`, `config`, `diverged`, `resume_mismatch`, `output_locked`, `disk`.
     """
-    problem = pose(store, fold, recipe)
     if devices < 1:
         raise UsageError("usage", f"a training takes at least 1 device, {devices} came")
+    if recipe.pretrain.epochs:
+        pretrain(store, fold.train, recipe, out / PRETRAINED, resume=resume, progress=progress, devices=devices)
+        recipe = adopt(
+            recipe, out / PRETRAINED / CHECKPOINT, freeze=recipe.train.freeze, adapters=recipe.train.adapters
+        )
+    problem = pose(store, fold, recipe)
     with lock(out):
         if resume and (finished := _finished(out, problem)) is not None:
             return finished
@@ -101,6 +108,7 @@ def _finished(out: Path, problem: Problem) -> Bundle | None:
         return None
     t, run = bundle.facts.training, problem.run()
     same = (t.recipe, t.data, t.rows) == (run["recipe"], run["data"], run["rows"])
+    same = same and bundle.facts.origin.fingerprint == run.get("origin", "")
     return bundle if same and bundle.trained else None
 
 

@@ -61,6 +61,14 @@ class Config:
         target), every person as often as any other, or both.
     augment : table
         Changes of the training windows that keep their physiology (`learn.augment`).
+    from : str
+        A pre-trained encoder to begin with (`pulsewise pretrain`): a folder, or the name of one that comes with the
+        package. The recipe's model, rate, channels and normalising are those of the encoder.
+    freeze : bool
+        Only the head is trained (a linear probe); the encoder stays as it came.
+    adapters : int
+        Rank of low-rank changes (Hu et al. 2022) that are trained beside the head, while the encoder stays; 0: none.
+        They are added into the weights at the end, so the bundle is like any other.
     """
 
     epochs: int = 100
@@ -87,18 +95,23 @@ class Config:
     auxiliary: float = 1.0
     sampling: Literal["shuffle", "balanced", "person", "person-balanced"] = "shuffle"
     augment: Augment = field(default_factory=Augment)
+    from_: str = ""
+    freeze: bool = False
+    adapters: int = 0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "step_epochs", "checkpoint_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, {getattr(self, name)} came")
-        for name in ("weight_decay", "lr_min", "clip", "patience", "plateau_epochs", *_WEIGHTS):
+        for name in ("weight_decay", "lr_min", "clip", "patience", "plateau_epochs", "adapters", *_WEIGHTS):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is not negative, {getattr(self, name)} came")
         if not self.lr > 0:
             raise ValueError(f"lr is above 0, {self.lr} came")
         if not (0 < self.factor <= 1 and 0 < self.level < 1):
             raise ValueError("factor and level are shares above 0 and up to 1")
+        if self.freeze and self.adapters:
+            raise ValueError("a frozen encoder has no adapters: give freeze or adapters, not both")
 
 
 def learning_rate(config: Config, epoch: int, errors: Sequence[float]) -> float:

@@ -30,7 +30,7 @@ from pulsewise.core import registry
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import InputError
 from pulsewise.learn import processor, train_config, weights
-from pulsewise.learn.network import checkpoint, forward, losses
+from pulsewise.learn.network import checkpoint, forward, losses, start
 from pulsewise.learn.network.batches import Position, Side, TrainBatches, ValidationBatches, chances, steps_per_epoch
 from pulsewise.learn.network.history import history_csv
 from pulsewise.learn.network.training import Training
@@ -59,6 +59,8 @@ def fit(problem: Problem, folder: Path, *, resume: bool, force: bool, progress: 
         net = registry.load("models", problem.recipe.model.name).build(problem.model_config)
         if hasattr(net, "layout"):
             net.layout = plan.layout
+        if problem.encoder is not None:
+            start.begin(net, problem.encoder.arrays, config)
         saved = checkpoint.latest(folder, run, force=force) if resume else None
         position, optimizer_state = Position(), None
         if saved is not None:

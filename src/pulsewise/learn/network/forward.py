@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pulsewise.core.errors import ArtifactError
+from pulsewise.learn.network import start
 
 CHUNK_SAMPLES = 2**19
 """Samples computed on at once (channels times length times windows), a bound on memory."""
@@ -19,7 +20,7 @@ CHUNK_SAMPLES = 2**19
 
 def state(net: nn.Module) -> dict[str, NDArray[Any]]:
     """Weights and running statistics of a network as named arrays, each contiguous and a copy."""
-    return {name: value.detach().cpu().contiguous().numpy().copy() for name, value in net.state_dict().items()}
+    return {name: value.detach().cpu().contiguous().numpy().copy() for name, value in start.whole(net).items()}
 
 
 def rebuild(plugin: ModuleType, config: Any, arrays: Mapping[str, NDArray[Any]]) -> nn.Module:

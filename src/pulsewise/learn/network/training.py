@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pulsewise.core.errors import GateError
 from pulsewise.core.plugin import Task
 from pulsewise.learn import train_config
+from pulsewise.learn.network import start
 from pulsewise.learn.network.batches import Position, step_seed
 from pulsewise.learn.network.losses import Loss
 
@@ -67,13 +68,15 @@ class Training(LightningModule):
         """Adam (weight decay in the gradient) or AdamW (decoupled), fused; with its old state in a resumed run."""
         c = self.recipe
         kind = torch.optim.Adam if c.optimizer == "adam" else torch.optim.AdamW
-        optimizer = kind(self.net.parameters(), lr=c.lr, weight_decay=c.weight_decay, fused=True)
+        learnt = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        optimizer = kind(learnt, lr=c.lr, weight_decay=c.weight_decay, fused=True)
         if self.optimizer_state is not None:
             optimizer.load_state_dict(self.optimizer_state)
         return optimizer
 
     def on_train_epoch_start(self) -> None:
-        """Set the learning rate of the epoch."""
+        """Set the learning rate of the epoch; what is frozen stands still."""
+        start.settle(self.net, self.recipe)
         rate = train_config.learning_rate(self.recipe, self.position.epoch, self.position.errors)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
