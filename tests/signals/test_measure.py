@@ -187,3 +187,55 @@ def test_what_cannot_be_as_stated_is_said() -> None:
     x, _ = ecg(250, 70, 30.0)
     assert measure(x, 250, "ecg", unit="mV").to_dict()["recording"]["doubts"] == []
     assert [d["code"] for d in measure(x / 1000, 250, "ecg", unit="mV").to_dict()["recording"]["doubts"]] == ["unit"]
+
+
+def test_pieces_of_any_length_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long recordings are filtered, searched and looked at in blocks; here in many small ones, with a gap."""
+    from pulsewise.signals import chain, pulsewaves, respiration, scales
+
+    x, _ = ppg(64, 75, 200.0, noise=0.1)
+    x[100 * 64 : 120 * 64] = np.nan
+    whole = measure(x, 64).to_dict()
+    for module, name, small in ((chain, "_BLOCK", 999), (pulsewaves, "_BLOCK", 37), (respiration, "_BLOCK", 11)):
+        monkeypatch.setattr(module, name, small)
+    monkeypatch.setattr(scales, "_AT_ONCE", 3)
+    monkeypatch.setattr("pulsewise.signals.measure.BESIDE_S", 1e9)
+    assert_alike(measure(x, 64).to_dict(), whole)
+
+
+def assert_alike(one: Any, other: Any) -> None:
+    """The same JSON, but for the last digits of numbers."""
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        one, other = list(one.values()), list(other.values())
+    if isinstance(one, list):
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            assert_alike(a, b)
+    else:
+        assert one == (pytest.approx(other, rel=1e-4, abs=1e-3) if isinstance(one, float) else other)
+
+
+def test_a_window_of_a_long_recording_is_as_that_window_alone() -> None:
+    x, _ = ppg(125, 75, 300.0, noise=0.2)
+    inside = measure(x, 125, window=30, include=("rhythm",)).windows[4]
+    alone = measure(x[120 * 125 : 150 * 125], 125, include=("rhythm",)).windows[0]
+    assert inside.quality == pytest.approx(alone.quality, abs=0.02)
+    for name in ("heart_rate", "rhythm"):
+        one, other = (w.values[name].to_dict() for w in (inside, alone))
+        assert one["value"] == (pytest.approx(other["value"], abs=0.5) if name == "heart_rate" else other["value"])
+
+
+def test_how_much_is_done_is_told_and_an_error_beside_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = ppg(64, 75, 330.0)
+    told: list[float] = []
+    measure(x, 64, include=("respiration",), progress=told.append)
+    assert told == sorted(told) and told[0] <= 0.1 and told[-1] == 1.0 and len(told) > 10
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("pulsewise.signals.measure.respiration", broken)
+    with pytest.raises(MemoryError, match="no room"):
+        measure(x, 64, include=("respiration",))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,7 +77,7 @@ def measure(
         raise UsageError("usage", f"--{' and --'.join(wanted)} are forms of one output", fix="give one of them")
     edits = read_edits(beats) if beats else []
     options, format = read_as
-    with _output.progress("files") as advance:
+    with _progress(files) as (advance, inside):
         outcomes = deploy.measure_files(
             files,
             options,
@@ -89,11 +90,33 @@ def measure(
             workers=workers or None,
             out=out,
             progress=advance,
+            inside=inside,
         )
     _measured.show(outcomes, form=wanted[0] if wanted else "", windows=windows, start=start)
     for path in _measured.write(outcomes, plot=plot, rr=rr, marks=marks):
         _output.say(f"wrote {path.as_posix()}")
     finish(outcomes, _reasons(outcomes))
+
+
+@contextlib.contextmanager
+def _progress(files: Sequence[Path]) -> Iterator[tuple[Callable[[int], None], Callable[[float], None] | None]]:
+    """What to call for every file that is done, or with the share of a single one."""
+    from pulsewise.cli import _output
+
+    if len(files) > 1 or files[0].is_dir():
+        with _output.progress("files") as advance:
+            yield advance, None
+        return
+    with _output.progress("% of the file", 100) as advance:
+        done = 0
+
+        def inside(share: float) -> None:
+            nonlocal done
+            if (now := int(100 * share)) > done:
+                advance(now - done)
+                done = now
+
+        yield lambda n: None, inside
 
 
 def _reasons(outcomes: Sequence[Mapping[str, Any]]) -> list[str]:

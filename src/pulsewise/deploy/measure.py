@@ -54,6 +54,7 @@ def measure_files(
     workers: int | None = 1,
     out: str | Path | None = None,
     progress: Progress | None = None,
+    inside: Callable[[float], None] | None = None,
 ) -> list[Outcome]:
     """Vital signs of files or folders, in the order given.
 
@@ -77,6 +78,8 @@ def measure_files(
         Folder in which outcomes are kept: a second call does only what is new or has changed.
     progress : callable, optional
         Called with 1 for every file that is done.
+    inside : callable, optional
+        Called with how much of a file is done, 0 to 1, again and again, where this process measures it.
 
     Returns
     -------
@@ -85,7 +88,9 @@ def measure_files(
         `Measured.to_dict`, one per recording and kind of signal.
     """
     job = Job(options or ReadOptions(), format, window, step, signal, tuple(edits), qtc)
-    work = batch.Batch(partial(_begin, job), fingerprint([asdict(job), SCHEMA_VERSION]), SCHEMA_VERSION)
+    settings = fingerprint([asdict(job), SCHEMA_VERSION])
+    here = None if inside is None else partial(outcome_of, job=job, inside=inside)
+    work = batch.Batch(partial(_begin, job), settings, SCHEMA_VERSION, here)
     return batch.run(work, paths, workers=workers, out=None if out is None else Path(out), progress=progress)
 
 
@@ -93,14 +98,14 @@ def _begin(job: Job) -> Callable[[Path], Outcome]:
     return partial(outcome_of, job=job)
 
 
-def outcome_of(path: Path, job: Job) -> Outcome:
+def outcome_of(path: Path, job: Job, inside: Callable[[float], None] | None = None) -> Outcome:
     """What is measured in one file; faults of the file are part of the answer."""
     result: Outcome = {"file": path.name, "status": "error", "error": None, "recordings": []}
     try:
         for part in open_file(path, job.options, format=job.format):
             if isinstance(part, Windows):
                 raise InputError("modality", "the file holds windows, a recording is needed", fix="give recordings")
-            result["recordings"] += [found.to_dict() for found in measure_recording(part, job)]
+            result["recordings"] += [found.to_dict() for found in measure_recording(part, job, inside)]
     except PulsewiseError as error:
         return {**result, "recordings": [], "error": error.to_dict()}
     answered = any("value" in one["summary"]["heart_rate"] for one in result["recordings"])
@@ -108,11 +113,22 @@ def outcome_of(path: Path, job: Job) -> Outcome:
     return result
 
 
-def measure_recording(recording: Recording, job: Job | None = None) -> list[Measured]:
-    """What is measured in every kind of signal of a recording; `modality` where none has beats."""
+def measure_recording(
+    recording: Recording, job: Job | None = None, inside: Callable[[float], None] | None = None
+) -> list[Measured]:
+    """What is measured in every kind of signal of a recording; `modality` where none has beats.
+
+    `inside` is called with how much is done, 0 to 1.
+    """
     job = job or Job(ReadOptions())
-    found = []
-    for group in groups(recording, job.signal):
+    found: list[Measured] = []
+    wanted = groups(recording, job.signal)
+
+    def told(share: float) -> None:
+        if inside is not None:
+            inside((len(found) + share) / len(wanted))
+
+    for group in wanted:
         samples = np.stack([s.samples for s in group])
         valid = np.stack([s.valid for s in group])
         first = group[0]
@@ -130,6 +146,7 @@ def measure_recording(recording: Recording, job: Job | None = None) -> list[Meas
             edits=[e for e in job.edits if e.signal in names],
             qtc=job.qtc,
             unit=first.unit if first.kind == "ecg" else "",
+            progress=told,
         )
         found.append(Measured(**{**vars(one), "recording": {**about(recording, group), **one.recording}}))
     return found

@@ -49,13 +49,19 @@ def _beyond(x: Array, count: int) -> Array:
     """The `count` samples after the last one of x (..., T)."""
     length = x.shape[-1]
     fitted = np.asarray(x[..., max(length - count - 1, 0) :], dtype=np.float64)
-    n = fitted.shape[-1]
+    t, ahead, back = _mirror(fitted.shape[-1], count)
+    slope = np.asarray(fitted @ t)[..., None]
+    return np.asarray(fitted[..., back] + slope * ahead)
+
+
+@lru_cache(maxsize=64)
+def _mirror(n: int, count: int) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Of `count` samples after n: weights (n,) of the slope, steps from the mirrored sample, and which sample it is."""
     t = np.arange(n) - (n - 1) / 2
-    slope = fitted @ t / (t @ t) if n > 1 else np.zeros(x.shape[:-1])
     ahead = np.arange(1, count + 1)
     turn = ahead % (2 * n - 2) if n > 1 else np.zeros(count, dtype=np.int64)
     back = np.minimum(turn, 2 * n - 2 - turn)
-    return np.asarray(fitted[..., n - 1 - back] + np.asarray(slope)[..., None] * (ahead + back))
+    return np.asarray(t / max(float(t @ t), 1e-300)), ahead + back, n - 1 - back
 
 
 def stretch(x: Array | NDArray[np.float32], begin: int, end: int, reach: int) -> Array:

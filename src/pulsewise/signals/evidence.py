@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as _fft
 
-from pulsewise.signals import rivals, rpeaks
+from pulsewise.signals import rivals, rpeaks, spectra
 from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.front import Samples, Stretch
+from pulsewise.signals.order import median
 
 Array = NDArray[np.float64]
 
@@ -92,10 +92,11 @@ def look(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str, seen: Sear
 
 def _pulse(part: Stretch, places: Array, rises: Array, above: float) -> Array:
     y, rate = part.samples, part.rate
-    slope = np.diff(y)
-    slope = slope - slope.mean()
-    spread = float(np.sqrt(slope @ slope / len(slope))) or 1.0
-    skew = min(abs(float(np.mean((slope / spread) ** 3))), 2.0)
+    slope = y[1:] - y[:-1]
+    slope -= (y[-1] - y[0]) / len(slope)
+    square = slope * slope
+    spread = float(np.sqrt(np.add.reduce(square) / len(slope))) or 1.0
+    skew = min(abs(float(square @ slope)) / len(slope) / spread**3, 2.0)
     count = len(places)
     entropy, line, harmonics = _spectrum(y, rate, places)
     near = _matched(places, rises, 0.1 * rate)
@@ -146,76 +147,84 @@ def _change(places: Array) -> float:
     """Mean change from one interval to the next over their median; 0.5 where there are too few to say."""
     if len(places) < 3:
         return 0.5
-    intervals = np.diff(places)
-    return float(np.abs(np.diff(intervals)).mean() / np.median(intervals)) + 0.01
+    intervals = places[1:] - places[:-1]
+    change = float(np.add.reduce(np.abs(intervals[1:] - intervals[:-1]))) / (len(intervals) - 1)
+    return change / median(intervals) + 0.01
 
 
 def _matched(a: Array, b: Array, reach: float) -> int:
     """How many of the places a have one of b within `reach`."""
     if not len(a) or not len(b):
         return 0
-    right = np.searchsorted(b, a).clip(max=len(b) - 1)
-    left = (right - 1).clip(min=0)
-    return int((np.minimum(np.abs(b[right] - a), np.abs(b[left] - a)) < reach).sum())
+    right = np.minimum(b.searchsorted(a), len(b) - 1)
+    near = np.minimum(np.abs(b[right] - a), np.abs(b[np.maximum(right - 1, 0)] - a)) < reach
+    return int(np.count_nonzero(near))
 
 
 def _template(y: Array, places: Array, span: tuple[float, float]) -> tuple[float, float]:
     """Variation of the pulses' heights, and the share of their power that the mean of the others does not explain."""
     if len(places) < 3:
         return 0.5, 0.5
-    period = float(np.median(np.diff(places)))
+    period = median(places[1:] - places[:-1])
     offsets = np.arange(int(span[0] * period), int(span[1] * period) + 1)
     index = np.rint(places).astype(np.int64)[:, None] + offsets
     index = index[(index[:, 0] >= 0) & (index[:, -1] < len(y))]
     if len(index) < 2 or len(offsets) < 4:
         return 0.5, 0.5
     rows = y[index]
-    rows = rows - rows.mean(axis=1, keepdims=True)
+    rows -= np.add.reduce(rows, axis=1)[:, None] / len(offsets)
     power = np.einsum("ij,ij->i", rows, rows)
-    others = rows.sum(axis=0) - rows
-    with_others = np.einsum("ij,ij->i", rows, others)
-    power_others = np.einsum("ij,ij->i", others, others)
-    fit = np.maximum(with_others, 0.0) ** 2 / np.maximum(power_others, 1e-300)
-    heights = rows.max(axis=1) - rows[:, : max(len(offsets) // 2, 1)].min(axis=1)
-    residual = 1 - float(fit.sum()) / max(float(power.sum()), 1e-300)
-    return float(heights.std() / max(float(heights.mean()), 1e-300)), residual
+    whole = np.add.reduce(rows, axis=0)
+    with_whole = rows @ whole
+    power_others = float(whole @ whole) - 2 * with_whole + power
+    fit = np.maximum(with_whole - power, 0.0) ** 2 / np.maximum(power_others, 1e-300)
+    heights = np.maximum.reduce(rows, axis=1) - np.minimum.reduce(rows[:, : max(len(offsets) // 2, 1)], axis=1)
+    residual = 1 - float(np.add.reduce(fit)) / max(float(np.add.reduce(power)), 1e-300)
+    mean = float(np.add.reduce(heights)) / len(heights)
+    off = heights - mean
+    return float(np.sqrt(off @ off / len(off))) / max(mean, 1e-300), residual
 
 
 def _spectrum(y: Array, rate: float, places: Array) -> tuple[float, float, float]:
     """Entropy of the pulse band, share of the strongest line that is no harmonic, share of harmonics 2 to 4."""
     seconds = len(y) / rate
-    power = np.abs(_fft.rfft((y - y.mean()) * np.hanning(len(y)))) ** 2
-    f = np.arange(len(power)) / seconds
-    band = (f > 0.4) & (f < 8.5)
-    total = float(power[band].sum())
-    if total <= 0 or band.sum() < 3:
+    power = spectra.power((y - np.add.reduce(y) / len(y)) * spectra.hann(len(y)))
+    f = spectra.frequencies(len(y), rate)
+    low, high = f.searchsorted(0.4, "right"), f.searchsorted(8.5)
+    total = float(np.add.reduce(power[low:high]))
+    if total <= 0 or high - low < 3:
         return 1.0, 0.0, 0.0
-    share = power[band] / total
-    entropy = float(-(share * np.log(share + 1e-12)).sum() / np.log(band.sum()))
+    share = power[low:high] / total
+    entropy = float(-(share @ np.log(share + 1e-12)) / np.log(high - low))
     if len(places) < 2:
         return entropy, 0.0, 0.0
     base = rate * (len(places) - 1) / (places[-1] - places[0])
+    end = f.searchsorted(max(4.5, 5 * base))
+    power, f = power[: end + 1], f[:end]
     order = f / base
-    nearest = np.clip(np.rint(order * 2) / 2, 0.5, 6.0)
+    nearest = np.minimum(np.maximum(np.rint(order * 2) / 2, 0.5), 6.0)
     far = np.abs(order - nearest) * base >= max(0.12 * base, 2.01 / seconds)
-    lines = np.convolve(power, np.ones(3), "same")[far & (f > 0.5) & (f < 4.5)]
-    width = max(0.15 * base, 1.5 / seconds)
+    low, high = f.searchsorted(0.5, "right"), f.searchsorted(4.5)
+    lines = (power[low - 1 : high - 1] + power[low:high] + power[low + 1 : high + 1])[far[low:high]]
     whole = np.rint(order)
-    close = np.abs(order - whole) * base < width
-    first = float(power[close & (whole == 1)].sum())
-    higher = float(power[close & (whole >= 2) & (whole <= 4)].sum())
-    return entropy, float(lines.max()) / total if len(lines) else 0.0, higher / max(first + higher, 1e-300)
+    close = np.abs(order - whole) * base < max(0.15 * base, 1.5 / seconds)
+    power = power[:end] * close
+    first = float(np.add.reduce(power[whole == 1]))
+    higher = float(np.add.reduce(power[(whole >= 2) & (whole <= 4)]))
+    strongest = float(np.maximum.reduce(lines)) if len(lines) else 0.0
+    return entropy, strongest / total, higher / max(first + higher, 1e-300)
 
 
 def _above(x: Samples, mask: NDArray[np.bool_], rate: float) -> float:
     """Log of the median spectral density from 8.5 to 40 Hz over the mean density from 0.6 to 5 Hz, -3 to 0.5."""
     part = np.where(mask, x, x[mask].mean())[-min(len(x), int(60 * rate)) :].astype(np.float64)
-    t = np.arange(len(part)) - (len(part) - 1) / 2
-    part = part - part.mean()
-    part = part - t * float((t @ part) / (t @ t))
-    power = np.abs(_fft.rfft(part * np.hanning(len(part)))) ** 2
-    f = np.arange(len(power)) * rate / len(part)
-    high, low = power[(f >= 8.5) & (f < min(0.48 * rate, 40.0))], power[(f > 0.6) & (f < 5.0)]
-    if len(high) < 4 or len(low) < 2 or low.mean() <= 0:
+    t, square = spectra.line(len(part))
+    part -= np.add.reduce(part) / len(part)
+    part -= t * (float(t @ part) / square)
+    power = spectra.power(part * spectra.hann(len(part)))
+    f = spectra.frequencies(len(part), rate)
+    high = power[slice(*f.searchsorted((8.5, min(0.48 * rate, 40.0))))]
+    low = power[f.searchsorted(0.6, "right") : f.searchsorted(5.0)]
+    if len(high) < 4 or len(low) < 2 or (mean := float(np.add.reduce(low)) / len(low)) <= 0:
         return -2.0
-    return _log(float(np.median(high) / low.mean()), 1e-3, 3.0)
+    return _log(median(high) / mean, 1e-3, 3.0)

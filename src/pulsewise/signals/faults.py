@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft as _fft
 
-from pulsewise.signals import front
+from pulsewise.signals import front, spectra
 from pulsewise.signals.front import Samples
 
 Mask = NDArray[np.bool_]
@@ -54,7 +55,10 @@ def clipped_share(values: Samples, low: float, high: float) -> float:
     """Share of samples in runs of three or more at the lowest or at the highest value."""
     share = 0.0
     for rail in (low, high):
-        runs = front.runs_of(values == rail)
+        at = values == rail
+        if np.count_nonzero(at) < 3:
+            continue
+        runs = front.runs_of(at)
         lengths = runs[:, 1] - runs[:, 0]
         share += float(lengths[lengths >= 3].sum()) / len(values)
     return share
@@ -66,19 +70,21 @@ def is_square(values: Samples, low: float, high: float, rate: float, kind: str) 
     A clipped pulse still takes its time from one level to the other; a QRS is narrow at the top.
     """
     middle, levels = (low + high) / 2, (low, high)
-    for _ in range(3):  # two means
-        above = values > middle
-        share = float(above.mean())
-        if not 0 < share < 1:
+    total, above = float(np.add.reduce(values, dtype=np.float64)), values > middle
+    for turn in range(3):  # two means
+        above = values > middle if turn else above
+        many = int(np.count_nonzero(above))
+        if not 0 < many < len(values):
             return False
-        levels = (float(values[~above].mean()), float(values[above].mean()))
-        middle = sum(levels) / 2
+        upper = float(np.add.reduce(values[above], dtype=np.float64))
+        levels = ((total - upper) / (len(values) - many), upper / many)
+        middle, share = sum(levels) / 2, many / len(values)
     step = levels[1] - levels[0]
     if min(share, 1 - share) < (0.2 if kind == "ecg" else 0.04):
         return False
     spread = float(np.abs(values - np.where(above, levels[1], levels[0])).mean())
     between = int(np.count_nonzero(np.abs(values - middle) < 0.25 * step))
-    crossings = int(np.count_nonzero(np.diff(above.astype(np.int8))))
+    crossings = int(np.count_nonzero(above[1:] != above[:-1]))
     often = crossings >= max(2.0, 0.7 * len(values) / rate)  # a single step of the baseline is no wave
     return often and spread < 0.1 * step and between <= crossings * max(1.2, 0.012 * rate)
 
@@ -89,29 +95,33 @@ def only_mains(x: Samples, mask: Mask, rate: float) -> bool:
     The trace is what the filters would leave of it in the pulse band.
     """
     part = np.where(mask, x, x[mask].mean()).astype(np.float64)[: int(60 * rate)]
-    part = part - part.mean()
-    power = np.abs(_fft.rfft(part * np.hanning(len(part)))) ** 2
-    f = np.arange(len(power)) * rate / len(part)
+    part -= np.add.reduce(part) / len(part)
+    window, where = _mains(len(part), rate)
+    total, lines, pulse = (float(share) for share in where @ spectra.power(part * window))
+    return total > 0 and lines > 0.9 * total and pulse < 1e-4 * total
+
+
+@lru_cache(maxsize=16)
+def _mains(count: int, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Window (count,), and which bins of the spectrum are above 0.3 Hz, mains lines, or the pulse band without them."""
+    f = spectra.frequencies(count, rate)
     line = np.zeros(len(f), dtype=bool)
     for mains in _MAINS_HZ:
         for order in (1, 2, 3):
             folded = abs(mains * order - rate * round(mains * order / rate))
             if folded > 8.5:
-                line |= np.abs(f - folded) < max(0.5, 3 * rate / len(part))
-    total = float(power[f > 0.3].sum())
-    pulse = float(power[(f > 0.5) & (f < 8.5) & ~line].sum())
-    return total > 0 and float(power[line].sum()) > 0.9 * total and pulse < 1e-4 * total
+                line |= np.abs(f - folded) < max(0.5, 3 * rate / count)
+    return spectra.hann(count), np.stack((f > 0.3, line, (f > 0.5) & (f < 8.5) & ~line)).astype(np.float64)
 
 
 def _straight(values: Samples) -> bool:
     """Whether the samples are a straight line but for a hundred-thousandth of its rise."""
-    t = np.arange(len(values)) - (len(values) - 1) / 2
-    y = values - values.mean(dtype=np.float64)
-    slope = float(t @ y) / float(t @ t)
-    return float(np.abs(y - slope * t).max()) <= 1e-5 * float(np.abs(y).max())
+    t, square = spectra.line(len(values))
+    y = values - np.add.reduce(values, dtype=np.float64) / len(values)
+    rest = y - float(t @ y) / square * t
+    return max(float(rest.max()), -float(rest.min())) <= 1e-5 * max(float(y.max()), -float(y.min()))
 
 
 def _few_levels(values: Samples) -> bool:
     """Whether there are no more than three different values."""
-    sample = np.unique(values[:: max(len(values) // 500, 1)])
-    return len(sample) <= 3 and len(np.unique(values)) <= 3
+    return len(set(values[:: max(len(values) // 100, 1)].tolist())) <= 3 and len(np.unique(values)) <= 3

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -51,15 +51,22 @@ class Forest:
         """Sums over the trees for rows (N, F), shape (N, K)."""
         x = rows.astype(np.float32)
         x = np.where(np.isfinite(x), x, self.fill)
-        flat = self.roots.reshape(-1)
-        at = np.broadcast_to(flat, (len(x), len(flat))).copy()
-        line = np.arange(len(x))[:, None]
+        feature, limit = self._nodes
+        flat, count = self.roots.reshape(-1), x.shape[1]
+        at = np.tile(flat, len(x))
+        first = np.repeat(np.arange(len(x)) * count, len(flat)) if len(x) > 1 else 0
+        x = x.reshape(-1)
         for _ in range(self.depth):
-            feature = self.feature[at]
-            right = x[line, np.maximum(feature, 0)] > self.threshold[at]
-            at = self.left[at] + (right & (feature >= 0))
-        values = self.threshold[at].astype(np.float64).reshape(len(x), *self.roots.shape)
+            at = self.left.take(at) + (x.take(feature.take(at) + first) > limit.take(at))
+        values = self.threshold.take(at).astype(np.float64).reshape(-1, *self.roots.shape)
         return np.asarray(self.base + values.sum(axis=1))
+
+    @cached_property
+    def _nodes(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Feature and threshold of every node; a leaf asks for a feature that is never above."""
+        leaf = self.feature < 0
+        threshold = np.where(leaf, np.float32(np.inf), self.threshold)
+        return np.where(leaf, 0, self.feature).astype(np.int64), threshold.astype(np.float32)
 
     def shares(self, rows: Array) -> Array:
         """Probability of each of K classes for rows (N, F), shape (N, K)."""

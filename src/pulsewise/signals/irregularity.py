@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.signals.order import quantile
+
 Array = NDArray[np.float64]
 
 LEAST = 5
@@ -44,7 +46,7 @@ def of_intervals(seconds: Array) -> Array:
     if len(d) < LEAST:
         return np.full(len(NAMES), np.nan)
     mean, ordered = float(np.add.reduce(d)) / len(d), np.sort(d)
-    median, steps_between = _quantile(ordered, 0.5), d[1:] - d[:-1]
+    median, steps_between = quantile(ordered, 0.5), d[1:] - d[:-1]
     change = np.abs(steps_between) / mean
     steps = np.sort(change)
     off = np.abs(d / median - 1)
@@ -56,9 +58,9 @@ def of_intervals(seconds: Array) -> Array:
         np.sqrt((d - mean) @ (d - mean) / len(d)) / mean,
         np.sqrt(change @ change / len(change)),
         np.add.reduce(change) / len(change),
-        *(_quantile(steps, share) for share in (0.5, 0.25, 0.75)),
-        _quantile(np.sort(off), 0.5),
-        (_quantile(ordered, 0.75) - _quantile(ordered, 0.25)) / median,
+        *(quantile(steps, share) for share in (0.5, 0.25, 0.75)),
+        quantile(np.sort(off), 0.5),
+        (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / median,
         *ordered[:2] / median,
         *ordered[:-3:-1] / median,
         *(_part(off < reach) for reach in (0.05, 0.1, 0.15)),
@@ -79,18 +81,11 @@ def of_intervals(seconds: Array) -> Array:
         _run(d) / len(d),
         _part(np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode),
         np.add.reduce(np.abs(d / mode - np.maximum(np.rint(d / mode), 1))) / len(d),
-        _quantile(np.sort(d[: len(d) // 2]), 0.5) / _quantile(np.sort(d[len(d) // 2 :]), 0.5),
-        *(_quantile(ordered, share) / median for share in (0.2, 0.8)),
+        quantile(np.sort(d[: len(d) // 2]), 0.5) / quantile(np.sort(d[len(d) // 2 :]), 0.5),
+        *(quantile(ordered, share) / median for share in (0.2, 0.8)),
         _alternation(d),
     )
     return np.array(values, dtype=np.float64)
-
-
-def _quantile(ordered: Array, share: float) -> float:
-    """Quantile of sorted values, between them by a straight line."""
-    place = share * (len(ordered) - 1)
-    low = min(int(place), len(ordered) - 2)
-    return float(ordered[low] + (place - low) * (ordered[low + 1] - ordered[low]))
 
 
 def _part(of: NDArray[np.bool_]) -> float:
@@ -145,7 +140,7 @@ def _lag(d: Array) -> float:
 
 
 def _every(d: Array, step: int) -> float:
-    return _quantile(np.sort(np.abs(d[step:] - d[:-step])), 0.5)
+    return quantile(np.sort(np.abs(d[step:] - d[:-step])), 0.5)
 
 
 def _ectopic(d: Array) -> tuple[float, float, float, float]:

@@ -6,8 +6,8 @@ the summary; each window is then judged on its own samples (`vitals`), and a qua
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -31,7 +31,7 @@ from pulsewise.signals.respiration import respiration
 from pulsewise.signals.seconds import per_second
 from pulsewise.signals.summary import summarise
 from pulsewise.signals.track import Track
-from pulsewise.signals.vitals import Channel, Context
+from pulsewise.signals.vitals import Channel, Context, with_breath
 from pulsewise.signals.vitals import window as look
 
 Array = NDArray[np.float64]
@@ -40,6 +40,9 @@ WINDOW_S = 30.0
 """Length of a window (s) where none is asked for; a recording of up to one and a half of them is one window."""
 
 DOUBTS_S = 300.0
+
+BESIDE_S = 300.0
+"""Seconds from which on breathing is followed in a second thread while the windows are looked at."""
 
 PULSATILE = {"ppg": "ppg", "abp": "ppg", "ecg": "ecg"}
 """Kinds of signal with beats, and how they are looked at."""
@@ -66,6 +69,7 @@ def measure(
     include: Iterable[str] | None = None,
     qtc: str = "fridericia",
     unit: str = "",
+    progress: Callable[[float], None] | None = None,
 ) -> Measured:
     """Heart rate, rhythm, respiration, variability, pulse wave or QT, and quality: per window and over the recording.
 
@@ -95,6 +99,8 @@ def measure(
         Formula of QTc (`qt.FORMULAS`).
     unit : str
         Of an ECG, as stated (`mV`): held against the height of its QRS complexes.
+    progress : callable, optional
+        Called with how much is done, 0 to 1, again and again.
 
     Returns
     -------
@@ -126,16 +132,22 @@ def measure(
     single = len(spans) == 1 and duration <= 1.5 * WINDOW_S
     channels = [_channel(x, mask, hz, PULSATILE[kind], tuple(edits), groups, single) for x, mask in rows]
     heart = _Follower(channels, acc, acc_rate) if PULSATILE[kind] == "ppg" else None
-    breath = [_breath(one, groups) for one in channels]
+    breaths = [_Later(partial(_breath, one, groups), beside=duration > BESIDE_S) for one in channels]
     found: list[WindowMeasures] = []
-    for a, b in spans:
+    for n, (a, b) in enumerate(spans):
+        if progress is not None:
+            progress(0.1 + 0.85 * n / len(spans))
         context = Context(None if heart is None else partial(heart.over, a, b), acc is not None, qtc, groups)
-        found.append(_best([look(one, a, b, i, replace(context, breath=breath[i])) for i, one in enumerate(channels)]))
+        found.append(_best([look(one, a, b, i, context) for i, one in enumerate(channels)]))
+    tracks = [breath.result() for breath in breaths]
+    found = [with_breath(w, tracks[w.channel]) for w in found]
     chosen = channels[_most([w.channel for w in found if w.quality > 0])]
     about: dict[str, Any] = {"kind": kind, "rate_hz": hz, "duration_s": duration, "channels": len(channels)}
     about["doubts"] = [vars(doubt) for doubt in _doubts(chosen, unit)]
     score, reasons = per_second(chosen.samples, chosen.mask, hz, chosen.seen, chosen.beats, found)
     summary = summarise(found, chosen, groups)
+    if progress is not None:
+        progress(1.0)
     return Measured(about, summary, found, chosen.beats, score, reasons, tuple(e.to_dict() for e in edits))
 
 
@@ -225,6 +237,33 @@ def _breath(one: Channel, groups: frozenset[str]) -> Track | None:
     if "respiration" not in groups:
         return None
     return respiration(one.samples, one.rate, one.kind, beats=one.beats, valid=one.mask)
+
+
+class _Later:
+    """What a function gives, computed beside everything else or when it is asked for; its errors come with it."""
+
+    def __init__(self, function: Callable[[], Track | None], *, beside: bool) -> None:
+        self._function = function
+        self._found: Track | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True) if beside else None
+        if self._thread is not None:
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found = self._function()
+        except BaseException as error:  # raised where the result is wanted
+            self._error = error
+
+    def result(self) -> Track | None:
+        if self._thread is None:
+            self._run()
+        else:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found
 
 
 class _Follower:

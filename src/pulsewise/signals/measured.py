@@ -62,7 +62,11 @@ class Value:
         if self.value is None:
             return {"abstained": list(self.reasons)}
         known = {"value": self.value, "low": self.low, "high": self.high, "unit": self.unit, **self.more}
-        return {name: float(f"{v:.6g}") if isinstance(v, float) else v for name, v in plain(known).items()}
+        return {name: _six(v) if isinstance(v, float) else plain(v) for name, v in known.items()}
+
+
+def _six(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def abstain(*reasons: str) -> Value:

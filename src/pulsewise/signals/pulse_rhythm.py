@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as _fft
 
-from pulsewise.signals import irregularity
+from pulsewise.signals import irregularity, spectra
+from pulsewise.signals.order import median
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,8 @@ NAMES = (
 )
 """Names of `of_pulses`, in order."""
 
+_PLACES = np.array([irregularity.NAMES.index(name) for name in _BY_SLOPE])
+
 
 def of_pulses(y: Array, rate: float, places: Array, risen: Array) -> Array:
     """What one stretch shows, shape (F,), in the order of `NAMES`; NaN where it does not.
@@ -46,11 +49,11 @@ def of_pulses(y: Array, rate: float, places: Array, risen: Array) -> Array:
     risen : ndarray, shape (R,)
         Those that its rises show (`pulses.by_slope`).
     """
-    by_slope = dict(zip(irregularity.NAMES, irregularity.of_intervals(np.diff(risen) / rate), strict=True))
+    by_slope = irregularity.of_intervals(np.diff(risen) / rate)
     return np.concatenate(
         (
             irregularity.of_intervals(np.diff(places) / rate),
-            [by_slope[name] for name in _BY_SLOPE],
+            by_slope[_PLACES],
             _heights(y, rate, places),
             _likeness(y, rate, places),
             _spectrum(y, rate, places),
@@ -65,7 +68,7 @@ def _heights(y: Array, rate: float, places: Array) -> Array:
     if len(index) < irregularity.LEAST + 1:
         return np.full(len(_HEIGHTS), np.nan)
     rise = y[index[1:]] - np.minimum.reduceat(y, index)[:-1]
-    usual = float(np.median(rise))
+    usual = median(rise)
     if usual <= 0:
         return np.full(len(_HEIGHTS), np.nan)
     rise, before = rise / usual, np.diff(places)
@@ -98,23 +101,23 @@ def _correlation(a: Array, b: Array) -> float:
 def _likeness(y: Array, rate: float, places: Array) -> Array:
     """How like its fellows each pulse is, over 0.8 of the usual interval around its peak."""
     index = np.rint(places).astype(np.int64)
-    period = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
+    period = median(places[1:] - places[:-1]) if len(places) > 1 else 0.0
     offsets = np.arange(-int(0.35 * period), int(0.45 * period) + 1)
     index = index[(index + offsets[0] >= 0) & (index + offsets[-1] < len(y))]
     if len(index) < irregularity.LEAST or len(offsets) < 6:
         return np.full(len(_LIKENESS), np.nan)
     rows = y[index[:, None] + offsets]
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    template = np.median(rows, axis=0)
-    template = template - template.mean()
-    power = np.einsum("ij,ij->i", rows, rows)
-    like = rows @ template / np.sqrt(np.maximum(power * (template @ template), 1e-300))
+    rows -= np.add.reduce(rows, axis=1)[:, None] / len(offsets)
+    ordered = np.sort(rows, axis=0)
+    template = (ordered[(len(rows) - 1) // 2] + ordered[len(rows) // 2]) / 2
+    template -= np.add.reduce(template) / len(template)
+    power, square, along = np.einsum("ij,ij->i", rows, rows), float(template @ template), rows @ template
+    like = along / np.sqrt(np.maximum(power * square, 1e-300))
     ordered = np.sort(like)
-    slope = np.diff(rows, axis=1)
     early = like < like.mean() - 0.1
-    rise = slope.max(axis=1)
+    rise = np.maximum.reduce(rows[:, 1:] - rows[:, :-1], axis=1)
     valley = rows[:, : max(len(offsets) // 2, 1)].argmin(axis=1) / rate
-    others = np.maximum(rows @ template, 0) ** 2 / max(float(template @ template), 1e-300)
+    others = np.maximum(along, 0) ** 2 / max(square, 1e-300)
     return np.array(
         [
             like.mean(),
@@ -132,37 +135,42 @@ def _likeness(y: Array, rate: float, places: Array) -> Array:
 def _spectrum(y: Array, rate: float, places: Array) -> Array:
     """Lines of a steady rhythm in spectrum and autocorrelation, whatever beats were found."""
     size = 1 << int(np.ceil(np.log2(2 * len(y))))
-    power = np.abs(_fft.rfft((y - y.mean()) * np.hanning(len(y)), size)) ** 2
-    f = np.arange(len(power)) * rate / size
-    band = (f > 0.5) & (f < 8.0)
-    total = float(power[band].sum())
+    power = spectra.power((y - np.add.reduce(y) / len(y)) * spectra.hann(len(y)), size)
+    f = spectra.frequencies(size, rate)
+
+    def within(low: float, high: float) -> Array:
+        """Bins above low and below high (Hz)."""
+        return power[f.searchsorted(low, "right") : f.searchsorted(high)]
+
+    band = within(0.5, 8.0)
+    total = float(np.add.reduce(band))
     if total <= 0 or len(places) < 3:
         return np.full(len(_SPECTRUM), np.nan)
-    share = power[band] / total
-    entropy = float(-(share * np.log(share + 1e-15)).sum() / np.log(band.sum()))
+    share = band / total
+    entropy = float(-(share @ np.log(share + 1e-15)) / np.log(len(band)))
     base = rate * (len(places) - 1) / (places[-1] - places[0])
-    near = (f > 0.8 * base) & (f < 1.25 * base)
-    line = float(f[near][power[near].argmax()]) if near.any() else base
+    near = within(0.8 * base, 1.25 * base)
+    line = float(f[f.searchsorted(0.8 * base, "right") + near.argmax()]) if len(near) else base
     reach = max(1.6 * rate / len(y), 0.04)
-    lines = [float(power[np.abs(f - k * line) < reach].sum()) / total for k in (1, 2, 3)]
-    around = float(power[np.abs(f - line) < 0.35 * line].sum()) / total
-    slow = float(power[(f > 0.3) & (f < 0.7 * line)].sum()) / total
-    fast = float(power[(f > 3.5 * line) & (f < 8.0)].sum()) / total
-    slope = np.diff(y)
+    lines = [float(np.add.reduce(within(k * line - reach, k * line + reach))) / total for k in (1, 2, 3)]
+    around = float(np.add.reduce(within(0.65 * line, 1.35 * line))) / total
+    slow = float(np.add.reduce(within(0.3, 0.7 * line))) / total
+    fast = float(np.add.reduce(within(3.5 * line, 8.0))) / total
+    slope = y[1:] - y[:-1]
     spread = slope / max(float(slope.std()), 1e-300)
+    square = spread * spread
     echo = _echoes(y, rate / line)
     again = _echoes(slope, rate / line)
     return np.array(
         [entropy, *lines, lines[0] / max(around, 1e-12), slow, fast, *echo[:3], echo[1] / max(echo[0], 0.05), echo[3],
-         again[0], again[1], (spread**3).mean(), (spread**4).mean()]
+         again[0], again[1], square @ spread / len(spread), square @ square / len(spread)]
     )  # fmt: skip
 
 
 def _echoes(y: Array, period: float) -> tuple[float, float, float, float]:
     """Highest autocorrelation near one, two and three periods (samples), and the lowest before the first."""
-    e = y - y.mean()
-    size = 1 << int(np.ceil(np.log2(2 * len(e))))
-    echo = _fft.irfft(np.abs(_fft.rfft(e, size)) ** 2)[: len(e)]
+    e = y - np.add.reduce(y) / len(y)
+    echo = _fft.irfft(spectra.power(e, 1 << int(np.ceil(np.log2(2 * len(e))))))[: len(e)]
     echo = echo / max(float(echo[0]), 1e-300) * len(e) / (len(e) - np.arange(len(e)))
     found = []
     for k in (1, 2, 3):

@@ -375,11 +375,10 @@ def _among(values: Array, share: float = 0.5, width: int = 9) -> Array:
     """Median (or another share) of the `width` values around each, shape (B,)."""
     if len(values) < 3:
         return values
-    width = min(width, len(values) - 1 + len(values) % 2)
-    padded = np.pad(values, width // 2, mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, width)
-    nth = round(share * (width - 1))
-    return np.asarray(np.partition(around, nth, axis=1)[:, nth])
+    half = min(width, len(values) - 1 + len(values) % 2) // 2
+    padded = np.concatenate((values[half:0:-1], values, values[-2 : -half - 2 : -1]))
+    around = padded[np.arange(len(values))[:, None] + np.arange(2 * half + 1)]
+    return np.asarray(np.sort(around, axis=1)[:, round(share * 2 * half)])
 
 
 def _refine(x: Array, peaks: Index) -> Array:

@@ -28,6 +28,7 @@ LOWPASS_HZ = 10.0
 POINTS = ("onset", "systolic", "notch", "diastolic", "a", "b", "c", "d", "e")
 
 _BEFORE_S, _LONGEST_S = 0.45, 1.6
+_EDGE = 4
 _BLOCK = 2000
 _SECOND, _PROMINENT = 0.1, 0.02
 
@@ -101,55 +102,68 @@ def fiducials(ppg: ArrayLike, rate: float, beats: Beats | None = None, *, valid:
         filled = np.interp(at, at[mask], filled[mask]) if mask.any() else np.zeros(len(x))
     smooth = filters.lowpass(filled, rate, LOWPASS_HZ) if rate > 2.5 * LOWPASS_HZ else filled
     grid = (smooth if rate == GRID_HZ else filters.resample(smooth, rate, GRID_HZ)) * beats.polarity
-    parts = [_block(grid, mask, rate, beats, k) for k in range(0, len(beats), _BLOCK)]
+    step = np.append(beats.intervals(), np.nan)
+    usual = float(np.nanmedian(step)) if np.isfinite(step).any() else 0.8
+    after = np.where(np.isfinite(step), step, usual)
+    before = np.concatenate((after[:1], after[:-1]))
+    blocks = [slice(k, k + _BLOCK) for k in range(0, len(beats), _BLOCK)]
+    parts = [_block(grid, mask, rate, beats.time[rows], before[rows], after[rows]) for rows in blocks]
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     heights = {name[2:]: merged.pop(name) for name in list(merged) if name.startswith("h_")}
     return Fiducials(height=heights, **merged)
 
 
-def _block(x: Array, mask: NDArray[np.bool_], rate: float, beats: Beats, first: int) -> dict[str, Array]:
-    """Times and heights of up to `_BLOCK` beats of an upright signal (W,) at `GRID_HZ`."""
-    last = min(first + _BLOCK, len(beats))
-    times = beats.time[first:last]
-    step = np.full(last - first, np.nan)
-    following = beats.intervals()[first:last]
-    step[: len(following)] = following
-    usual = float(np.nanmedian(step)) if np.isfinite(step).any() else 0.8
-    duration = np.where(np.isfinite(step), step, usual)
-    before = np.concatenate(([duration[0]], duration[:-1]))
+def _block(
+    x: Array, mask: NDArray[np.bool_], rate: float, times: Array, before: Array, duration: Array
+) -> dict[str, Array]:
+    """Times and heights of beats at `times` (s), shape (B,), of an upright signal x (W,) at `GRID_HZ`."""
     place = np.rint(times * GRID_HZ).astype(np.int64)
-    offset = np.arange(-int(_BEFORE_S * GRID_HZ), int(_LONGEST_S * GRID_HZ))
+    begin, end = np.minimum(0.5 * before, _BEFORE_S), np.minimum(0.98 * duration, _LONGEST_S)
+    offset = np.arange(-int(begin.max() * GRID_HZ) - _EDGE, int(end.max() * GRID_HZ) + _EDGE + 1)
     offsets, times = offset / GRID_HZ, place / GRID_HZ
-    rows = x[np.clip(place[:, None] + offset, 0, len(x) - 1)]
-    at = times[:, None] + offsets
-    inside = (offsets > -np.minimum(0.5 * before, _BEFORE_S)[:, None]) & (offsets < duration[:, None] * 0.98)
-    inside &= (at >= 0) & (at <= (len(x) - 1) / GRID_HZ)
-    sample = np.clip(np.rint(at * rate).astype(np.int64), 0, len(mask) - 1)
-    good = mask[sample].mean(axis=1, where=inside) > 0.97
+    rows = _rows(x, place + int(offset[0]), len(offset))
+    inside = (offsets > -begin[:, None]) & (offsets < end[:, None])
+    inside[:1] &= place[:1, None] + offset >= 0
+    inside[-4:] &= place[-4:, None] + offset < len(x)
+    good = np.ones(len(rows), dtype=bool)
+    if not mask.all():
+        sample = np.clip(np.rint((times[:, None] + offsets) * rate).astype(np.int64), 0, len(mask) - 1)
+        good = mask[sample].mean(axis=1, where=inside) > 0.97
     return _points(rows, offsets, times, inside, duration, good)
+
+
+def _rows(x: Array, first: Index, count: int) -> Array:
+    """So many samples from each of the first ones on, shape (B, count); beyond the ends of x (W,) its last ones."""
+    if first.min() >= 0 and first.max() + count <= len(x):
+        return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(x, count)[first])
+    return np.asarray(x[np.clip(first[:, None] + np.arange(count), 0, len(x) - 1)])
 
 
 def _points(
     rows: Array, offsets: Array, times: Array, inside: NDArray[np.bool_], duration: Array, good: NDArray[np.bool_]
 ) -> dict[str, Array]:
     zero = int(np.searchsorted(offsets, 0.0))
-    column = np.arange(len(offsets))
-    slope = np.gradient(rows, 1 / GRID_HZ, axis=1)
-    bend = np.gradient(slope, 1 / GRID_HZ, axis=1)
+    column, line = np.arange(len(offsets)), np.arange(len(rows))
+    slope = _slope(rows)
+    bend = _slope(slope)
 
     def highest(values: Array, low: Any, high: Any) -> Index:
         """Place of the highest value from low to high (not included), -1 where there is none."""
-        there = inside & (column >= low[:, None]) & (column < high[:, None])
-        masked = np.where(there, values, -np.inf)
+        part = _columns(low, high, len(column))
+        there = inside[:, part] & (column[part] >= low[:, None]) & (column[part] < high[:, None])
+        masked = np.where(there, values[:, part], -np.inf)
         top = masked.argmax(axis=1)
-        return np.where(there.any(axis=1), top, -1).astype(np.int64)
+        return np.where(there[line, top], top + part.start, -1).astype(np.int64)
 
     def turn(values: Array, low: Any, high: Any) -> Index:
         """Place of the first local maximum strictly between low and high, -1 where there is none."""
-        peak = np.zeros(values.shape, dtype=bool)
-        peak[:, 1:-1] = (values[:, 1:-1] >= values[:, :-2]) & (values[:, 1:-1] > values[:, 2:])
-        peak &= inside & (column > low[:, None]) & (column < high[:, None])
-        return np.where(peak.any(axis=1) & (low >= 0), peak.argmax(axis=1), -1).astype(np.int64)
+        part = _columns(np.where(low >= 0, low, high), high, len(column))
+        near = values[:, part]
+        peak = np.zeros(near.shape, dtype=bool)
+        peak[:, 1:-1] = (near[:, 1:-1] >= near[:, :-2]) & (near[:, 1:-1] > near[:, 2:])
+        peak &= inside[:, part] & (column[part] > low[:, None]) & (column[part] < high[:, None])
+        top = peak.argmax(axis=1)
+        return np.where(peak[line, top] & (low >= 0), top + part.start, -1).astype(np.int64)
 
     begin, ends = np.zeros(len(rows)), np.full(len(rows), float(len(offsets)))
     near = int(0.08 * GRID_HZ)
@@ -165,7 +179,6 @@ def _points(
     d = _lowest_between(bend, np.where(c >= 0, c, b), e)
     notch = turn(-rows, systolic + 0.06 * GRID_HZ, two_thirds)
     diastolic = turn(rows, np.where(notch >= 0, notch, -1).astype(float), two_thirds + 0.15 * GRID_HZ)
-    line = np.arange(len(rows))
     foot, top = rows[line, onset.clip(0)], rows[line, systolic.clip(0)]
     second = rows[line, diastolic.clip(0)]
     least = np.maximum(_PROMINENT * (top - foot), 0)  # less is a ripple
@@ -185,6 +198,20 @@ def _points(
         name: np.where((place >= 0) & whole, times + offsets[place.clip(0)], np.nan) for name, place in found.items()
     }
     return out | _heights(rows, bend, found, whole, inside, column)
+
+
+def _columns(low: Any, high: Any, count: int) -> slice:
+    """Of so many columns those from the lowest to the highest, with one more on both sides."""
+    first = min(max(int(low.min()) - 1, 0), count - 3)
+    return slice(first, max(min(int(high.max()) + 2, count), first + 3))
+
+
+def _slope(rows: Array) -> Array:
+    """Change per second along each row, from both neighbours; nothing at the ends, which are outside every pulse."""
+    out = np.zeros_like(rows)
+    np.subtract(rows[:, 2:], rows[:, :-2], out=out[:, 1:-1])
+    out *= 0.5 * GRID_HZ
+    return out
 
 
 def _lowest_between(values: Array, low: Index, high: Index) -> Index:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.signals import front, rpeaks
 from pulsewise.signals.beats import Beats, Search
+from pulsewise.signals.order import median
 from pulsewise.signals.quality import judge
 
 Array = NDArray[np.float64]
@@ -37,13 +38,13 @@ def usual_mask(intervals: Array) -> NDArray[np.bool_]:
     seconds = intervals[possible]
     if len(seconds) == 0:
         return possible
-    width = min(9, len(seconds) - 1 + len(seconds) % 2)
-    around = np.pad(seconds, width // 2, mode="reflect") if width > 1 else seconds
-    nine = np.lib.stride_tricks.sliding_window_view(around, max(width, 1))
-    median = np.median(nine, axis=1)
-    spread = np.median(np.abs(nine / median[:, None] - 1), axis=1)
+    half = min(9, len(seconds) - 1 + len(seconds) % 2) // 2
+    around = np.concatenate((seconds[half:0:-1], seconds, seconds[-2 : -half - 2 : -1])) if half else seconds
+    nine = around[np.arange(len(seconds))[:, None] + np.arange(2 * half + 1)]
+    middle = np.sort(nine, axis=1)[:, half]
+    spread = np.sort(np.abs(nine / middle[:, None] - 1), axis=1)[:, half]
     reach = np.maximum(0.15, 6 * spread)
-    usual = (seconds >= np.maximum(0.5, 1 - reach) * median) & (seconds <= np.minimum(1.75, 1 + reach) * median)
+    usual = (seconds >= np.maximum(0.5, 1 - reach) * middle) & (seconds <= np.minimum(1.75, 1 + reach) * middle)
     mask = possible.copy()
     mask[possible] = usual & (seconds >= SHORTEST_S) & (seconds <= LONGEST_S)
     return mask
@@ -58,10 +59,11 @@ def rate_of(beats: Beats, start: float = -np.inf, end: float = np.inf) -> float:
     usual = usual_intervals(beats.between(start, end).intervals())
     if len(usual) >= 4:  # a beat cut by the end of the recording may be misplaced
         inner = usual[1:-1]
-        reach = max(0.02, 3 * float(np.abs(inner / np.median(inner) - 1).max()))
-        first, last = np.abs(usual[[0, -1]] / np.median(inner) - 1) > reach
+        middle = median(inner)
+        reach = max(0.02, 3 * float(np.abs(inner / middle - 1).max()))
+        first, last = (abs(float(end) / middle - 1) > reach for end in (usual[0], usual[-1]))
         usual = usual[int(first) : len(usual) - int(last)]
-    return float(60 / usual.mean()) if len(usual) else float("nan")
+    return 60 * len(usual) / float(np.add.reduce(usual)) if len(usual) else float("nan")
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ the work signal has no baseline.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Single = NDArray[np.float32]
 
 _HOP_S = 2.0
 _HOPS = 4
 _WIDEST_S = 1.2
+_AT_ONCE = 64
 
 
 def peaks_by_scale(x: Array, rate: float) -> NDArray[np.int64]:
@@ -35,9 +35,9 @@ def peaks_by_scale(x: Array, rate: float) -> NDArray[np.int64]:
     length = len(x)
     if length < 3:
         return np.empty(0, dtype=np.int64)
-    hop = max(int(_HOP_S * rate), 1)
+    hop = max(min(int(_HOP_S * rate), 255), 1)  # counts fit a byte
     widest = max(min(int(_WIDEST_S * rate), length // 3), 1)
-    counts, extent = _scalogram(np.asarray(x, dtype=np.float32), widest, hop)
+    counts, candidates, extent = _scalogram(np.asarray(x, dtype=np.float32), widest, hop)
     blocks = counts.shape[1]
     width = min(_HOPS, blocks)
     total = np.concatenate((np.zeros((widest, 1), dtype=np.int64), counts.cumsum(axis=1, dtype=np.int64)), axis=1)
@@ -45,8 +45,7 @@ def peaks_by_scale(x: Array, rate: float) -> NDArray[np.int64]:
     scale = _narrowest(
         (total[:, start + width] - total[:, start]) / _compared(length, widest, start * hop, width * hop)
     )
-    candidates = np.flatnonzero(extent >= 1)
-    return candidates[extent[candidates] >= scale[candidates // hop]].astype(np.int64)
+    return candidates[extent >= scale[candidates // hop]]
 
 
 def _compared(length: int, widest: int, start: NDArray[np.int64], size: int) -> Array:
@@ -69,25 +68,46 @@ def _narrowest(counts: Array) -> NDArray[np.int64]:
     return np.asarray(local.argmax(axis=0) + 1)
 
 
-def _scalogram(x: NDArray[np.float32], widest: int, hop: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Peaks per scale and hop, shape (widest, hops), and the scale up to which each sample is a peak, shape (T,)."""
-    length = len(x)
-    blocks = -(-length // hop)
+def _scalogram(x: Single, widest: int, hop: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Peaks per scale and hop, shape (widest, hops); the samples (P,) that are peaks at scale 1, and up to which scale.
+
+    All scales at once, for as many hops as fit into the cache.
+    """
+    length, blocks = len(x), -(-len(x) // hop)
+    padded = np.full(length + 2 * widest, -np.inf, dtype=np.float32)  # nothing is above it, and it is above nothing
+    padded[widest : widest + length] = x
     counts = np.empty((widest, blocks), dtype=np.int64)
-    peak = np.zeros(blocks * hop, dtype=bool)
-    still = np.ones(length, dtype=bool)
-    still[[0, -1]] = False
-    extent = np.zeros(length, dtype=np.min_scalar_type(widest))
-    for k in range(1, widest + 1):
-        rises = x[k:] > x[:-k]
-        here = peak[:length]
-        here[k:] = rises
-        here[:k] = True
-        here[:-k] &= ~rises
-        edge = here[:k].copy(), here[length - k :].copy()  # compared on one side only: a peak, but not counted
-        here[:k] = here[length - k :] = False
-        counts[k - 1] = np.add.reduce(peak.view(np.uint8).reshape(blocks, hop), axis=1, dtype=np.uint8)
-        here[:k], here[length - k :] = edge
-        still &= here
-        extent += still.view(np.uint8)
-    return counts, extent
+    places, extents = [], []
+    for block in range(0, blocks, _AT_ONCE):
+        last = min(block + _AT_ONCE, blocks)
+        a, b = block * hop, min(last * hop, length)
+        peak = _peaks(padded[a : b + 2 * widest], widest)
+        candidates = np.flatnonzero(peak[0])
+        ends = peak[:, candidates].argmin(axis=0)
+        places.append(candidates + a)
+        extents.append(np.where(ends == 0, widest, ends))
+        one_sided = np.arange(1, widest + 1)[:, None]  # a peak where only one side can be compared, but not counted
+        if a < widest:
+            peak[:, : widest - a] &= np.arange(a, widest)[: b - a] >= one_sided
+        if b > length - widest:
+            tail = min(b - a, widest)
+            peak[:, b - a - tail :] &= np.arange(b - tail, b) + one_sided < length
+        if (b - a) % hop:
+            peak = np.pad(peak, ((0, 0), (0, last * hop - b)))
+        counts[:, block:last] = np.einsum("khi->kh", peak.view(np.uint8).reshape(widest, last - block, hop))
+    place, extent = np.concatenate(places), np.concatenate(extents)
+    inside = (place > 0) & (place < length - 1)
+    return counts, place[inside], extent[inside]
+
+
+def _peaks(x: Single, widest: int) -> NDArray[np.bool_]:
+    """Whether each inner sample of x (W + 2 * widest,) tops the one k before, not below the one k after: (widest, W).
+
+    Row k - 1 of the comparisons x[i + k] > x[i] answers for the sample i, and k columns earlier for the other side.
+    """
+    count = len(x) - 2 * widest
+    width, step = count + widest, x.strides[0]
+    ahead = np.lib.stride_tricks.as_strided(x[1:], (widest, width), (step, step), writeable=False)
+    rises = np.greater(ahead, x[:width])
+    before = np.lib.stride_tricks.as_strided(rises.reshape(-1)[widest - 1 :], (widest, count), (width - 1, 1))
+    return np.asarray(np.greater(before, rises[:, widest:]))

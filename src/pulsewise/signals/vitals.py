@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,15 +79,12 @@ class Context:
         Of QTc.
     groups : frozenset of str
         What is measured (`measure.GROUPS`).
-    breath : Track, optional
-        The respiratory rate of this channel.
     """
 
     heart: Callable[[], Tracked | None] | None = None
     arm: bool = False
     formula: str = "fridericia"
     groups: frozenset[str] = field(default_factory=frozenset)
-    breath: Track | None = None
 
 
 def window(one: Channel, start: float, end: float, number: int, context: Context) -> WindowMeasures:
@@ -114,7 +111,7 @@ def window(one: Channel, start: float, end: float, number: int, context: Context
         rate = of_beats(rate_of(beats), beats, 1.0)  # a person has looked at these beats
     values: dict[str, Value | Mapping[str, Value]] = {
         "heart_rate": rate,
-        "respiratory_rate": _breath(context, start, end),
+        "respiratory_rate": abstain("unavailable"),  # followed over the whole recording: `with_breath`
     }
     values["rhythm"] = abstain(*rate.reasons) if rate.reasons and not said.reasons else said
     if "hrv" in context.groups:
@@ -173,13 +170,13 @@ def _of_worst(one: Channel, a: int, b: int, seen: Search, judged: Judged) -> Rhy
     return said if said.value == "sinus" and said.shares and said.shares[-1] < _LITTLE else None
 
 
-def _breath(context: Context, start: float, end: float) -> Value:
-    if context.breath is None:
-        return abstain("unavailable")
-    said = context.breath.over(start, end)
-    if said.reasons:
-        return abstain(*said.reasons)
-    return Value(said.value, "breaths/min", said.low, said.high)
+def with_breath(window: WindowMeasures, breath: Track | None) -> WindowMeasures:
+    """The window with the respiratory rate that was followed over the whole recording."""
+    if breath is None:
+        return window
+    said = breath.over(window.start_s, window.end_s)
+    value = abstain(*said.reasons) if said.reasons else Value(said.value, "breaths/min", said.low, said.high)
+    return replace(window, values={**window.values, "respiratory_rate": value})
 
 
 def _qt(one: Channel, a: int, b: int, rate: Value, formula: str) -> dict[str, Value]:
