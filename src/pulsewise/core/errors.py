@@ -62,6 +62,7 @@ CODES: dict[str, Code] = {
     "gate": Code(5, 422, "a figure is below what --fail-under asked for"),
     "diverged": Code(5, 422, "training came to a loss that is not a number and was stopped"),
     "collapsed": Code(5, 422, "pre-training came to the same embedding for every window and was stopped"),
+    "not_better": Code(5, 422, "the personal bundle does not beat the person's first readings carried forward"),
     "leakage_detected": Code(5, 422, "a person or a waveform is on both sides of the split"),
     # 6: an artefact is not what it says it is
     "artifact_invalid": Code(6, 422, "a bundle, store or weight file is damaged or not of its kind"),

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "other_device": "the device is none of those the model was trained on",
     "other_site": "the site is none of those the model was trained on",
     "other_age": "the person is younger or older than anybody the model was trained on",
+    "other_person": "the bundle was personalised for somebody else",
     "untrained": "the model was never trained",
     "not_sinus": "the heart is not in sinus rhythm, of which this quantity is defined",
     "unavailable": "this quantity is not measured from such a signal",

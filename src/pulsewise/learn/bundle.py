@@ -283,6 +283,7 @@ class Bundle:
             "synthetic": f.synthetic,
             "leaky": f.leaky,
             "stamp": f.stamp,
+            "personal": config.to_table(f.personal) if f.personal.how else None,
             "pulsewise": f.pulsewise,
             "schema_version": f.schema_version,
             "model": f.model.name,

@@ -27,6 +27,7 @@ def card(facts: Facts) -> str:
         *[line for warning in warnings for line in (warning, "")],
         WARNING,
         "",
+        *_personal(facts),
         "## Use",
         "",
         "```",
@@ -58,6 +59,20 @@ def card(facts: Facts) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _personal(facts: Facts) -> list[str]:
+    p = facts.personal
+    if not p.how:
+        return []
+    units = {target.quantity: target.unit for target in facts.task.targets}
+    whom = f"**Personalised for one person (token {p.token or 'none'}), and of no use for anybody else**"
+    lines = [f"{whom}: {p.how}, from {p.readings} readings; made from bundle {p.source}."]
+    lines += [f"On {p.later_readings} later readings:", ""]
+    for name, (before, carried, after) in sorted(p.error.items()):
+        beside = f"first readings carried forward {carried:.2f}, before {before:.2f}"
+        lines.append(f"- {name}: MAE {after:.2f} {units[name]} ({beside})")
+    return [*lines, ""]
 
 
 def _header(facts: Facts) -> list[str]:

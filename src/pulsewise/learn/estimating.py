@@ -17,6 +17,7 @@ from pulsewise.core.recording import Recording
 from pulsewise.core.windows import Windows
 from pulsewise.data import window
 from pulsewise.data.prepare import windows_of
+from pulsewise.learn.personal import of_somebody_else
 from pulsewise.signals import condition
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
     blank = np.float32(np.nan if bundle.any_channels else 0)
     seen = np.where((bundle.present(samples) if bundle.any_channels else finite[:, None])[:, :, None], samples, blank)
     refused = facts.domain.refused(seen, windows.columns)
+    if facts.personal.how:
+        refused = np.where(of_somebody_else(facts.personal, windows.columns["person"]), "other_person", refused)
     start, beat = windows.columns["start"], windows.columns["beat_index"]
     number = windows.columns.get("window", np.arange(len(windows)))
     quality = windows.columns["quality"]

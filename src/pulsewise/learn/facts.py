@@ -104,6 +104,23 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Personal:
+    """For whom a bundle was personalised, and what that was worth; `how` is empty where it is for everybody.
+
+    `token` knows the person again without naming them (`learn.personal.token`), `source` is the fingerprint of the
+    bundle it was made from. `error` has, per quantity, the mean absolute error on the person's later readings: of the
+    bundle before, of the first readings carried forward, and of this bundle.
+    """
+
+    how: str = ""
+    token: str = ""
+    source: str = ""
+    readings: int = 0
+    later_readings: int = 0
+    error: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Stage:
     """One stage of a model: the shape of its output for one window, and its parameters."""
 
@@ -190,6 +207,7 @@ class Facts:
     stamp: str = ""
     files: dict[str, File] = field(default_factory=dict)
     graph: GraphFacts = field(default_factory=GraphFacts)
+    personal: Personal = field(default_factory=Personal)
 
     def __post_init__(self) -> None:
         check_rate(self.rate)
