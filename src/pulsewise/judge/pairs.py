@@ -167,6 +167,8 @@ def _figures(task: Task, cells: Mapping[str, Cells], unit: str, notes: list[str]
             found[role] = _by_row(values, cells["unit"], target)
         elif role[:8] == "control_" and not stated:
             found[role] = values  # of our own making, in the stored unit
+        elif role in ("low", "high") and stated:
+            found[role] = units.convert(values, stated, target.unit)  # how far an interval reaches tells no unit
         else:
             found[role] = in_stored_unit(values, target, stated, cells[role].name, notes)
     return found
