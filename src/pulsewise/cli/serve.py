@@ -57,6 +57,7 @@ def serve(
         port=port,
         tokens=tokens_of(texts),
         hosts=tuple(allow_host or ()),
+        bundles=tuple(bundles or ()),
         upload_bytes=upload_mib * 2**20,
         idle_s=60 * idle_minutes,
         workers=workers,

@@ -99,15 +99,16 @@ def outcome_of(bundle: Bundle, path: Path, job: Job) -> Outcome:
     result: Outcome = {"file": path.name, "status": "error", "error": None, "recordings": []}
     try:
         for part in open_file(path, job.options, format=job.format):
-            result["recordings"].append(_one(bundle, part, job.force))
+            result["recordings"].append(one(bundle, part, force=job.force))
     except PulsewiseError as error:
         return {**result, "recordings": [], "error": error.to_dict()}
-    answered = any(row["used"] for one in result["recordings"] for row in one["summary"])
+    answered = any(row["used"] for said in result["recordings"] for row in said["summary"])
     result["status"] = "ok" if answered else "abstained"
     return result
 
 
-def _one(bundle: Bundle, part: Recording | Windows, force: bool) -> dict[str, Any]:
+def one(bundle: Bundle, part: Recording | Windows, *, force: bool = False) -> dict[str, Any]:
+    """What a bundle says of one recording: `id`, `duration_s`, `summary` and `windows` of an `Outcome`."""
     if isinstance(part, Windows):
         estimates = estimate_windows(bundle, part, force=force)
         about = {"id": "windows", "duration_s": len(part) * part.length / part.rate, "synthetic": part.synthetic}

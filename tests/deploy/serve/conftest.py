@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +21,29 @@ import uvicorn
 
 from pulsewise.deploy.serve.run import configured
 from pulsewise.deploy.serve.settings import Settings
+
+RECIPE = """
+name = "Small glucose"
+[dataset]
+name = "simulated"
+preset = "glucose_pos"
+people = 60
+sessions = 1
+windows = 2
+[condition]
+band = [0.5, 8.0]
+rate = 25
+[label]
+how = "constant"
+[split]
+train = 0.5
+validation = 0.4
+test = 0.1
+[task]
+name = "glucose"
+[model]
+name = "constant"
+"""
 
 
 @dataclass
@@ -50,7 +74,7 @@ def running(settings: Settings | None = None) -> Iterator[Running]:
     server = uvicorn.Server(configured(settings, write=lines.append))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 90
     while not server.started and time.monotonic() < ends:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -72,9 +96,19 @@ def serving() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Running]:
-    """One server with the usual settings for many tests; each has a session of its own by its own client."""
-    with running() as one:
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with a trained bundle."""
+    import pulsewise
+
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "small.toml").write_text(RECIPE)
+    return pulsewise.run(folder / "small.toml", out=folder / "runs" / "small-1", until="train").folder
+
+
+@pytest.fixture(scope="session")
+def server(small_run: Path) -> Iterator[Running]:
+    """One server with a model and the run it is of, for many tests; each has a session of its own by its own client."""
+    with running(Settings(bundles=(small_run,), runs=small_run.parent, workers=1)) as one:
         yield one
 
 
@@ -84,7 +118,7 @@ def client(server: Running) -> Iterator[httpx.Client]:
         yield one
 
 
-def pulse(seconds: float = 60.0, rate: float = 125.0, bpm: float = 72.0) -> np.ndarray:
+def _pulse(seconds: float = 60.0, rate: float = 125.0, bpm: float = 72.0) -> np.ndarray:
     """A clean pulse wave (T,)."""
     t = np.arange(round(seconds * rate)) / rate
     phase = 2 * np.pi * bpm / 60 * t
@@ -92,7 +126,7 @@ def pulse(seconds: float = 60.0, rate: float = 125.0, bpm: float = 72.0) -> np.n
     return np.exp(3 * np.cos(phase - 1.0 - 0.3 * np.sin(phase))) + noise
 
 
-def as_csv(samples: np.ndarray, rate: float = 125.0) -> bytes:
+def _as_csv(samples: np.ndarray, rate: float = 125.0) -> bytes:
     rows = "".join(f"{i / rate:.4f},{value:.5f}\n" for i, value in enumerate(samples))
     return ("time,ppg\n" + rows).encode()
 
@@ -100,4 +134,16 @@ def as_csv(samples: np.ndarray, rate: float = 125.0) -> bytes:
 @pytest.fixture(scope="session")
 def finger() -> bytes:
     """A minute of a pulse as a CSV file."""
-    return as_csv(pulse())
+    return _as_csv(_pulse())
+
+
+@pytest.fixture(scope="session")
+def pulse() -> Callable[..., np.ndarray]:
+    """A clean pulse wave (T,) of some seconds."""
+    return _pulse
+
+
+@pytest.fixture(scope="session")
+def as_csv() -> Callable[..., bytes]:
+    """Samples as a CSV file with times."""
+    return _as_csv

@@ -9,17 +9,23 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 
 import pulsewise
-from pulsewise.deploy.serve import health, recordings
+from pulsewise.core.errors import PulsewiseError
+from pulsewise.deploy.serve import answers, compare, corrections, estimates, health, recordings, runs, shelf
+from pulsewise.deploy.serve import models as cards
 from pulsewise.deploy.serve.guard import Guard, Shielded
 from pulsewise.deploy.serve.limits import Limited
 from pulsewise.deploy.serve.logs import Observed, Write, event, to_stderr
 from pulsewise.deploy.serve.problem import install
+from pulsewise.deploy.serve.processes import Processes
+from pulsewise.deploy.serve.reading import warm_up
 from pulsewise.deploy.serve.service import Service
 from pulsewise.deploy.serve.sessions import Sessions
 from pulsewise.deploy.serve.settings import Settings
 from pulsewise.deploy.serve.work import Work
 
 SWEEP_S = 30.0
+THREADS = 4
+"""That wait for readers and draw."""
 
 
 def create_app(settings: Settings | None = None, *, write: Write = to_stderr) -> FastAPI:
@@ -35,7 +41,15 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
     """
     settings = settings or Settings()
     settings.check()
-    service = Service(settings, Sessions(settings), Work(settings.workers, settings.waiting, settings.answer_s))
+    models = shelf.load(settings.bundles)
+    folders = {name: model.folder for name, model in models.items()}
+    service = Service(
+        settings,
+        Sessions(settings),
+        Work(THREADS, settings.waiting, settings.answer_s),
+        Processes(settings.workers, settings.waiting, settings.answer_s, folders, force=settings.force),
+        models,
+    )
     service.write = write
     app = FastAPI(
         title="pulsewise",
@@ -49,8 +63,10 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
     )
     app.state.service = service
     install(app)
-    for room in (health, recordings):
+    for room in (health, recordings, answers, cards, estimates, corrections, compare, runs):
         app.include_router(room.router)
+    if estimates.can_explain():
+        app.include_router(estimates.explaining)
     app.add_middleware(Limited, settings=settings)
     app.add_middleware(Guard, settings=settings, scopes_of=service.sessions.scopes_of)
     app.add_middleware(Shielded)
@@ -62,16 +78,31 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     event(service.write, "starting", version=pulsewise.__version__)
-    sweeper = asyncio.create_task(_sweep(service))
-    service.ready = True
+    for model in service.models.values():
+        service.metrics.models.labels(model.name, model.bundle.fingerprint).set(1)
+    tasks = [asyncio.create_task(_sweep(service)), asyncio.create_task(_prepare(service))]
     try:
         yield
     finally:
         service.stopping = True
-        sweeper.cancel()
+        for task in tasks:
+            task.cancel()
         service.sessions.close()
+        service.processes.close()
         service.work.close()
         event(service.write, "stopped")
+
+
+async def _prepare(service: Service) -> None:
+    """Load what answers, and try it once; only then the server says that it is ready."""
+    try:
+        await asyncio.gather(service.processes.start(), service.work.run(warm_up))
+    except PulsewiseError as error:
+        service.why_not = error.what
+        event(service.write, "not_ready", code=error.code)
+    else:
+        service.ready = True
+        event(service.write, "ready", models=len(service.models))
 
 
 async def _sweep(service: Service) -> None:

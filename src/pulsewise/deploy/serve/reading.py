@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,15 @@ def read_upload(folder: Path, options: ReadOptions, format: str | None) -> tuple
     if not good:
         raise bad[0].error if bad else InputError("empty_recording", "the upload holds no recording")
     return good, bad
+
+
+def warm_up() -> None:
+    """Start the process that readers are forked from, by reading a small table."""
+    with tempfile.TemporaryDirectory(prefix="pulsewise-") as name:
+        folder = Path(name)
+        (folder / FILES).mkdir()
+        (folder / FILES / "pulse.csv").write_text("time,ppg\n" + "".join(f"{i / 50},{i % 40}\n" for i in range(200)))
+        read_upload(folder, ReadOptions(), None)
 
 
 def read(folder: Path, options: ReadOptions) -> list[Recording | Windows]:

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pulsewise.core.errors import UsageError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import KINDS
-from pulsewise.deploy.measure import Job, measure_recording
 from pulsewise.deploy.serve.guard import COOKIE
+from pulsewise.deploy.serve.parts import parts
 from pulsewise.deploy.serve.reading import Refused, read_upload
 from pulsewise.deploy.serve.service import Found, Here, Mine, Service
 from pulsewise.deploy.serve.sessions import Session, Stored, describe
 from pulsewise.deploy.serve.upload import received
 from pulsewise.deploy.serve.wave import MOST_PIXELS, wave
+from pulsewise.signals.edits import Edit
 
 router = APIRouter(prefix="/api", tags=["recordings"])
 
@@ -190,21 +191,26 @@ async def measured(
     step: Annotated[float | None, Query(gt=0, allow_inf_nan=False, description="Seconds.")] = None,
 ) -> dict[str, Any]:
     """The JSON of `pulsewise measure`, with beats as corrected by hand; `beats` and `quality` are for drawing."""
-    return await service.work.run(vitals, stored, channel, window, step)
+    return await vitals(service, stored, channel, window, step)
 
 
-def vitals(stored: Stored, channel: str | None, window: float | None, step: float | None) -> dict[str, Any]:
-    """What is measured of a channel (its name or kind), computed once."""
-    edits = tuple(edit for correction in stored.corrections for edit in correction.edits)
+async def vitals(
+    service: Service,
+    stored: Stored,
+    channel: str | None = None,
+    window: float | None = None,
+    step: float | None = None,
+    edits: tuple[Edit, ...] | None = None,
+) -> dict[str, Any]:
+    """What is measured of a channel (its name or kind) with its beats as corrected, computed once."""
+    if edits is None:
+        edits = tuple(edit for correction in stored.corrections for edit in correction.edits)
     signal = None if channel is None else stored.signal(channel).name
-    job = Job(ReadOptions(), window=window, step=step, signal=signal, edits=edits)
-
-    def make() -> dict[str, Any]:
-        made = measure_recording(stored.recording, job)[0].to_dict()
-        made["beats"]["time"] = made["beats"]["time_s"]
-        seconds = made["seconds"]
-        made["quality"] = {"step_s": 1, "score": seconds["quality"], "reason": seconds["reasons"]}
-        return made
-
-    found: dict[str, Any] = stored.result(("measure", signal, window, step, edits), make)
-    return found
+    key = ("measure", signal, window, step, edits)
+    if (known := stored.results.get(key)) is not None:
+        return dict(known)
+    head, arrays = parts(stored.recording)
+    given = {"signal": signal, "window": window, "step": step, "edits": [edit.to_dict() for edit in edits]}
+    answer, _ = await service.processes.run("measure", {**head, **given}, arrays)
+    stored.keep(key, answer)
+    return dict(answer)

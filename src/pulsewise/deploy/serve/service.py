@@ -12,8 +12,10 @@ from pulsewise.core.errors import InputError
 from pulsewise.deploy.serve.guard import COOKIE
 from pulsewise.deploy.serve.logs import Write, to_stderr
 from pulsewise.deploy.serve.metrics import Metrics
+from pulsewise.deploy.serve.processes import Processes
 from pulsewise.deploy.serve.sessions import Session, Sessions, Stored
 from pulsewise.deploy.serve.settings import Settings
+from pulsewise.deploy.serve.shelf import Model
 from pulsewise.deploy.serve.work import Work
 
 
@@ -24,6 +26,8 @@ class Service:
     settings: Settings
     sessions: Sessions
     work: Work
+    processes: Processes
+    models: dict[str, Model]
     metrics: Metrics = field(default_factory=Metrics)
     write: Write = to_stderr
     ready: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,14 +82,11 @@ class Stored:
             return found
         raise InputError("modality", "the recording has no signal of this name or kind", where="channel")
 
-    def result(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """What was computed under a key before, else computed now."""
-        if key not in self.results:
-            made = make()
-            while len(self.results) >= MOST_RESULTS:
-                self.results.pop(next(iter(self.results)), None)
-            self.results[key] = made
-        return self.results[key]
+    def keep(self, key: tuple[Any, ...], made: Any) -> None:
+        """Keep what was computed under a key; the oldest goes where there are too many."""
+        while len(self.results) >= MOST_RESULTS:
+            self.results.pop(next(iter(self.results)), None)
+        self.results[key] = made
 
 
 @dataclass

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pulsewise.core import limits
@@ -74,9 +74,9 @@ class Settings:
     waiting : int
         Requests that may wait for a processor; further ones get 503 at once.
     workers : int
-        Threads that compute.
-    processes : int
-        Processes for single windows; 0: none.
+        Processes that compute.
+    force : bool
+        Let untrained bundles answer.
     body_s, header_s, answer_s : float
         In which a request's body and head must arrive, and in which it is answered.
     rate, burst : float
@@ -100,16 +100,15 @@ class Settings:
     idle_s: float = 3600.0
     waiting: int = 64
     workers: int = 2
-    processes: int = 2
     body_s: float = 60.0
     header_s: float = 10.0
     answer_s: float = 120.0
-    rate: float = 200.0
-    burst: float = 400.0
+    rate: float = 500.0
+    burst: float = 1000.0
     streams: int = 200
     metrics: bool = True
     docs: bool = True
-    force: bool = field(default=False)
+    force: bool = False
 
     def check(self) -> None:
         """Raise `config` for a server that others could reach without a token."""

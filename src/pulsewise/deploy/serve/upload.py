@@ -21,22 +21,28 @@ PIECE = 1 << 20
 
 
 @asynccontextmanager
-async def received(request: Request, name: str) -> AsyncIterator[tuple[Path, str, dict[str, str]]]:
+async def received(
+    request: Request, name: str, *, by_field: bool = False
+) -> AsyncIterator[tuple[Path, str, dict[str, str]]]:
     """The body of a request as files in a temporary folder: the folder, a digest of names and bytes, the form's fields.
 
-    A multipart body may hold several files; any other body is one file called `name`. Nothing is left afterwards.
+    A multipart body may hold several files; any other body is one file called `name`. Nothing is left afterwards. With
+    `by_field` each file lies in a folder called as its field of the form; fields given twice are lines of one text.
     """
     folder = Path(tempfile.mkdtemp(prefix="pulsewise-upload-"))
     try:
         (folder / FILES).mkdir()
-        digest, fields = hashlib.sha256(), {}
+        digest = hashlib.sha256()
+        fields: dict[str, str] = {}
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             async with request.form(max_files=MOST_FILES, max_fields=32, max_part_size=1 << 16) as form:
                 for key, value in form.multi_items():
                     if isinstance(value, UploadFile):
-                        await _save(value, folder / FILES / _safe(value.filename or ""), digest)
+                        place = folder / FILES / _safe(key) if by_field else folder / FILES
+                        place.mkdir(exist_ok=True)
+                        await _save(value, place / _safe(value.filename or ""), digest)
                     else:
-                        fields[key] = value
+                        fields[key] = f"{fields[key]}\n{value}" if key in fields else value
                         digest.update(f"{key}={value}\0".encode("utf-8", "replace"))
         else:
             path = folder / FILES / _safe(name)
