@@ -231,7 +231,7 @@ def test_lines_that_are_not_samples_are_refused(text: str, code: str) -> None:
 
 def test_wrong_calls_of_the_command(saved, capsys) -> None:
     bundle, file = saved
-    assert status(["stream", str(bundle), "--from", "lsl"]) == 2
+    assert status(["stream", str(bundle), "--from", "pigeon"]) == 2
     assert status(["stream", str(bundle), "--from", "stdin"]) == 3
     assert status(["stream", str(bundle), "--from", f"replay:{file}", "--rate", "50", "--alarm", "glucose70"]) == 2
     assert "QUANTITY<LIMIT" in capsys.readouterr().err

@@ -21,8 +21,18 @@ PANEL = "Use"
 def stream(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder, or the run folder it is in.")],
     source: Annotated[
-        str, typer.Option("--from", metavar="SOURCE", help="stdin, or replay:FILE for a recording.")
+        str,
+        typer.Option("--from", metavar="SOURCE", help="stdin, replay:FILE, lsl, lsl:NAME, mqtt or websocket."),
     ] = "stdin",
+    url: Annotated[
+        str, typer.Option("--url", metavar="URL", help="mqtt://HOST:PORT (mqtts:// with TLS), or ws://HOST:PORT/PATH.")
+    ] = "",
+    topic: Annotated[
+        str, typer.Option("--topic", metavar="FILTER", help="Of MQTT; from its first wildcard on it names the device.")
+    ] = "pulsewise/v1/#",
+    group: Annotated[
+        str, typer.Option("--group", metavar="NAME", help="Of MQTT: workers of one group share the devices.")
+    ] = "",
     speed: Annotated[
         float, typer.Option("--speed", min=0.0, help="Of a replay: 1 is real time, 0 as fast as it goes.")
     ] = 1.0,
@@ -45,6 +55,8 @@ def stream(
 
     On standard input a line is a number per channel (separated by commas or spaces), or an object
     {"samples": [[…], …], "seq": 7}; a missing number of `seq` becomes a gap of that many pieces. --rate is needed.
+    Messages of MQTT and WebSocket are that object or its binary form; each device is a stream of its own, named in its
+    lines. With --group several workers share the devices of one broker.
 
     Example: pulsewise stream demo-bundle --from replay:finger.csv --speed 0
     """
@@ -57,16 +69,24 @@ def stream(
 
     folder = bundle_folder(bundle)
     loaded = Bundle.load(folder)
-    alarms = [Alarm.parse(text, hysteresis=hysteresis, hold=hold) for text in alarm or ()]
+
+    def new_alarms() -> list[Alarm]:
+        return [Alarm.parse(text, hysteresis=hysteresis, hold=hold) for text in alarm or ()]
+
+    alarms = new_alarms()
     options, format = read_as
     if source == "stdin":
         rate, pieces = sources.stdin(options.rate, len(loaded.facts.channels), stale)
     elif source.startswith("replay:"):
         rate, pieces = sources.replay(Path(source.removeprefix("replay:")), options, format, loaded, speed)
     else:
-        from pulsewise.core.errors import UsageError
+        from pulsewise.deploy.devices import Devices, answers
 
-        raise UsageError("usage", f"--from is stdin or replay:FILE, {source[:40]!r} came")
+        packets = _live(source, url, topic, group, len(loaded.facts.channels), options.rate)
+        devices = Devices(loaded, options.rate, stale_s=stale, alarms=new_alarms, force=force)
+        for line in answers(devices, packets):
+            _output.line(line)
+        return
     running = Stream(loaded, rate, force=force)
     _output.line({"state": running.state, "rate_hz": rate, "delay_s": round(running.delay_s, 3)})
     for answer in _answers(running, pieces):
@@ -75,6 +95,26 @@ def stream(
             for one in alarms:
                 said |= one.see({e.quantity: e.value for e in answer.estimates})
         _output.line(said)
+
+
+def _live(source: str, url: str, topic: str, group: str, channels: int, rate: float | None) -> Iterator[Any]:
+    """Packets of devices; raises `usage` for a source that is none."""
+    from pulsewise.core.errors import UsageError
+
+    if source == "lsl" or source.startswith("lsl:"):
+        from pulsewise.deploy.sources.lsl import lsl
+
+        return lsl(source[4:], channels, rate)
+    if source == "mqtt":
+        from pulsewise.deploy.sources.mqtt import Broker, mqtt
+
+        return mqtt(Broker(url or "mqtt://127.0.0.1:1883", topic, group), channels)
+    if source == "websocket":
+        from pulsewise.deploy.sources.websocket import websocket
+
+        return websocket(url, channels)
+    what = f"--from is stdin, replay:FILE, lsl, lsl:NAME, mqtt or websocket; {source[:40]!r} came"
+    raise UsageError("usage", what)
 
 
 def _answers(running: Any, pieces: Iterator[Piece | None]) -> Iterator[Any]:

@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 State = Literal["warming", "ok", "low_quality", "no_contact", "stale", "error"]
 
 KEPT_S = 60.0
+LONGEST_GAP_S = 86400.0
 CONTACT = frozenset({"no_contact", "flat"})
 """Reasons that mean the sensor is not on the skin."""
 
@@ -174,7 +175,12 @@ class Stream:
         return self._advance(last=False)
 
     def missing(self, count: int) -> list[Answer]:
-        """Say that `count` samples were lost: they become a gap of that length, nothing is put together across it."""
+        """Say that `count` samples were lost: they become a gap of that length, nothing is put together across it.
+
+        Raises `time_order` for more than a day of them.
+        """
+        if count > LONGEST_GAP_S * self.rate:
+            raise InputError("time_order", f"{count} samples are said to be lost, more than a day of them")
         return self.push(np.full((len(self.bundle.facts.channels), count), np.nan))
 
     def flush(self) -> list[Answer]:
