@@ -7,6 +7,11 @@ DATA ?= ../shared/data
 # the CPU build of torch: TORCH_OPTIONS='OPTIONS', those that pytorch.org (Get Started, CPU) shows; see docs/howto/install.md
 TORCH := $(shell grep -i '^torch==' constraints.txt)
 
+# the pages are tested in a browser; without one, and without root to install it, those tests say so and are left out
+BROWSER := command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+  { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } >/dev/null; } || \
+  echo "no Chromium: the tests of the pages will not run (as root: apt-get install chromium)"
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint soak known-answers benchmark docs hooks clean
 
@@ -15,11 +20,12 @@ help:            ## list the targets
 
 setup: $(VENV)/.ready  ## make the virtual environment in .venv
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt setup.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt '$(TORCH)' $(TORCH_OPTIONS)
 	$(VENV)/bin/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BROWSER)
 	@touch $@
 
 demo: $(VENV)/.ready  ## simulated people through every stage, to a report and a prediction
