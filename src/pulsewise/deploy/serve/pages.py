@@ -1,0 +1,180 @@
+"""The pages of the server: templates of `deploy/page`, filled with what does not depend on a session.
+
+What a session holds is fetched by the page itself from the API, so that a page shows nothing another program could not
+have. The routes are not part of the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from pulsewise import __version__
+from pulsewise.core.estimate import REASONS
+from pulsewise.deploy.serve.demos import DEMOS, demo_file
+
+FOLDER = Path(__file__).resolve().parent.parent / "page"
+STATIC = FOLDER / "static"
+DRAWING = ("uPlot.iife.min.js", "uPlot.min.css")
+"""What has to be in `static/vendor` for curves; it comes when the package is built (see setup.py)."""
+
+NAVIGATION = (
+    ("/", "Recordings", "home"),
+    ("/compare", "Compare", "compare"),
+    ("/live", "Live", "live"),
+    ("/models", "Models", "models"),
+    ("/runs", "Runs", "runs"),
+    ("/docs", "API", "docs"),
+    ("/about", "About", "about"),
+)
+
+_PAGES = (
+    # path, template, title, section, script, whether it draws curves
+    ("/", "home", "Recordings", "home", "home", False),
+    ("/recordings/{id}", "recording", "Recording", "home", "recording", True),
+    ("/recordings/{id}/result", "result", "Result", "home", "result", False),
+    ("/compare", "compare", "Compare two columns", "compare", "compare", False),
+    ("/reports/{id}", "report", "Report", "compare", "report", False),
+    ("/live", "live", "Live", "live", "live", True),
+    ("/models", "models", "Models", "models", "models", False),
+    ("/models/{name}", "model", "Model", "models", "model", False),
+    ("/runs", "runs", "Runs", "runs", "runs", False),
+    ("/runs/{name}", "run", "Run", "runs", "run", True),
+    ("/about", "about", "About", "about", "about", False),
+    ("/login", "login", "Token", "login", "login", False),
+)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def can_draw() -> bool:
+    """Whether what draws curves was there when this copy of pulsewise was installed."""
+    return all((STATIC / "vendor" / name).is_file() for name in DRAWING)
+
+
+def page(template: str, *, status: int = 200, section: str = "", script: str = "", **values: Any) -> HTMLResponse:
+    """A page from its template; everything in `values` is escaped."""
+    text = (
+        _environment()
+        .get_template(f"{template}.html")
+        .render(
+            {
+                "page": template,
+                "section": section,
+                "script": script,
+                "title": "",
+                "version": __version__,
+                "navigation": NAVIGATION,
+                "plots": can_draw(),
+                "wants_plots": False,
+                **values,
+            }
+        )
+    )
+    return HTMLResponse(text, status)
+
+
+def problem_page(status: int, title: str, detail: str) -> HTMLResponse:
+    """An error as a page, for a browser that asked for one."""
+    return page("problem", status=status, title=title, heading=title, detail=detail)
+
+
+def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
+    """The routes of all pages.
+
+    Parameters
+    ----------
+    docs : bool
+        Whether there is a page on the API.
+    kept : bool
+        Whether sessions outlive the server, which the page on limits then says.
+    """
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    about = {"kept": kept, "reasons": sorted(REASONS.items()), "demos": tuple(DEMOS.values())}
+    for path, template, title, section, script, draws in _PAGES:
+        values = {"title": title, "section": section, "script": script, "wants_plots": draws}
+        routes.add_api_route(path, _shown(template, values | about), methods=["GET"])
+    routes.add_api_route("/demo/{name}", _demo, methods=["GET"], response_class=Response)
+    if docs:
+        routes.add_api_route("/docs", _described, methods=["GET"])
+    return routes
+
+
+def install(app: FastAPI, *, docs: bool = True, kept: bool = False) -> None:
+    """Add pages and their static files to an app; its own `/docs` must be off (`docs_url=None`)."""
+    app.include_router(router(docs=docs, kept=kept))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+def _shown(template: str, values: dict[str, Any]) -> Any:
+    async def show(request: Request) -> HTMLResponse:
+        return page(template, parameters=request.path_params, **values)
+
+    return show
+
+
+def _demo(name: str) -> Response:
+    file = {"Content-Disposition": f'attachment; filename="demo-{name}.edf"'}
+    return Response(demo_file(name), media_type="application/octet-stream", headers=file)
+
+
+async def _described(request: Request) -> HTMLResponse:
+    return page("docs", section="docs", title="HTTP API", **_operations(request.app.openapi()))
+
+
+def _operations(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document as rows to be shown, in groups by tag."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method not in ("get", "post", "put", "patch", "delete"):
+                continue
+            bodies = operation.get("requestBody", {}).get("content", {})
+            row = {
+                "id": f"{method}-{path}".replace("/", "-").replace("{", "").replace("}", ""),
+                "method": method.upper(),
+                "path": path,
+                "summary": operation.get("summary", ""),
+                "description": operation.get("description", ""),
+                "parameters": [_parameter(p) for p in operation.get("parameters", ())],
+                "bodies": [(media, _example(content)) for media, content in bodies.items()],
+                "answers": [(code, answer.get("description", "")) for code, answer in operation["responses"].items()],
+            }
+            groups.setdefault((operation.get("tags") or ["server"])[0], []).append(row)
+    info = document.get("info", {})
+    return {"groups": groups, "about": info.get("description", ""), "openapi": document.get("openapi", "")}
+
+
+def _parameter(given: dict[str, Any]) -> dict[str, Any]:
+    schema = given.get("schema", {})
+    kinds = [schema.get("type"), *(one.get("type") for one in schema.get("anyOf", ()))]
+    return {
+        "name": given["name"],
+        "place": given["in"],
+        "required": given.get("required", False),
+        "kind": " or ".join(kind for kind in kinds if kind and kind != "null"),
+        "default": schema.get("default"),
+        "description": given.get("description") or schema.get("description", ""),
+    }
+
+
+def _example(content: dict[str, Any]) -> str:
+    named = [one.get("value") for one in content.get("examples", {}).values()]
+    found = content.get("example", named[0] if named else None)
+    return "" if found is None else json.dumps(found, indent=2, ensure_ascii=False)
