@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 import pulsewise
 from pulsewise.core.errors import PulsewiseError
-from pulsewise.deploy.serve import answers, compare, corrections, estimates, health, recordings, runs, shelf
+from pulsewise.deploy.serve import answers, compare, corrections, estimates, health, pages, recordings, runs, shelf
 from pulsewise.deploy.serve import models as cards
 from pulsewise.deploy.serve.guard import Guard, Shielded
 from pulsewise.deploy.serve.limits import Limited
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
         app.include_router(room.router)
     if estimates.can_explain():
         app.include_router(estimates.explaining)
+    pages.install(app, docs=settings.docs, kept=settings.workspace is not None)
     app.add_middleware(Limited, settings=settings)
     app.add_middleware(Guard, settings=settings, scopes_of=service.sessions.scopes_of)
     app.add_middleware(Shielded)

@@ -35,6 +35,20 @@ NAVIGATION = (
     ("/about", "About", "about"),
 )
 
+QUANTITIES = (
+    ("glucose", "Glucose"),
+    ("sbp", "Systolic pressure"),
+    ("dbp", "Diastolic pressure"),
+    ("map", "Mean pressure"),
+    ("heart_rate", "Heart rate"),
+    ("respiratory_rate", "Breathing rate"),
+    ("spo2", "Oxygen saturation"),
+    ("af", "Atrial fibrillation"),
+    ("hypoglycemia", "Low glucose"),
+    ("hypertension", "Hypertension"),
+)
+"""What two columns may hold."""
+
 _PAGES = (
     # path, template, title, section, script, whether it draws curves
     ("/", "home", "Recordings", "home", "home", False),
@@ -42,11 +56,11 @@ _PAGES = (
     ("/recordings/{id}/result", "result", "Result", "home", "result", False),
     ("/compare", "compare", "Compare two columns", "compare", "compare", False),
     ("/reports/{id}", "report", "Report", "compare", "report", False),
-    ("/live", "live", "Live", "live", "live", True),
+    ("/live", "live", "Live", "live", "live", False),
     ("/models", "models", "Models", "models", "models", False),
     ("/models/{name}", "model", "Model", "models", "model", False),
     ("/runs", "runs", "Runs", "runs", "runs", False),
-    ("/runs/{name}", "run", "Run", "runs", "run", True),
+    ("/runs/{name}", "run", "Run", "runs", "run", False),
     ("/about", "about", "About", "about", "about", False),
     ("/login", "login", "Token", "login", "login", False),
 )
@@ -83,6 +97,7 @@ def page(template: str, *, status: int = 200, section: str = "", script: str = "
                 "navigation": NAVIGATION,
                 "plots": can_draw(),
                 "wants_plots": False,
+                "offers": "",
                 **values,
             }
         )
@@ -106,7 +121,7 @@ def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
         Whether sessions outlive the server, which the page on limits then says.
     """
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    about = {"kept": kept, "reasons": sorted(REASONS.items()), "demos": tuple(DEMOS.values())}
+    about = {"kept": kept, "reasons": sorted(REASONS.items()), "demos": tuple(DEMOS.values()), "quantities": QUANTITIES}
     for path, template, title, section, script, draws in _PAGES:
         values = {"title": title, "section": section, "script": script, "wants_plots": draws}
         routes.add_api_route(path, _shown(template, values | about), methods=["GET"])
@@ -124,7 +139,10 @@ def install(app: FastAPI, *, docs: bool = True, kept: bool = False) -> None:
 
 def _shown(template: str, values: dict[str, Any]) -> Any:
     async def show(request: Request) -> HTMLResponse:
-        return page(template, parameters=request.path_params, **values)
+        offers = " ".join(path for path in request.app.openapi()["paths"] if path.startswith("/api/"))
+        return page(
+            template, parameters=request.path_params, host=request.headers.get("host", ""), offers=offers, **values
+        )
 
     return show
 

@@ -7,6 +7,11 @@ export class Problem extends Error {
   }
 }
 
+const OFFERS = new Set((document.body.dataset.offers || "").split(" "));
+
+/** Whether this server has a route, as the OpenAPI document writes it; a missing one is not asked for. */
+export const offered = (route) => OFFERS.has(route);
+
 async function ask(method, path, { body, headers, signal, raw } = {}) {
   let answer;
   try {

@@ -1,0 +1,13 @@
+// The report in its frame is a page of its own; where it is gone, say so instead.
+
+import { get } from "./api.js";
+import { $, fill, problem } from "./dom.js";
+
+get(`/api/reports/${encodeURIComponent(location.pathname.split("/")[2])}/result.json`)
+  .then((result) => {
+    if (result.verdict?.headline) document.title = `${result.verdict.headline} · pulsewise`;
+  })
+  .catch((error) => {
+    $("report").hidden = true;
+    fill($("trouble"), problem(error));
+  });

@@ -1,0 +1,241 @@
+"""A server in a process of its own and one browser, for all tests of the pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SHOTS = ROOT / "test-artifacts" / "pages"
+HOW = "as root: apt-get install chromium; then `make test` again"
+
+RECIPE = """
+name = "small glucose"
+[dataset]
+name = "simulated"
+preset = "glucose_pos"
+people = 60
+sessions = 1
+windows = 2
+[condition]
+band = [0.5, 8.0]
+rate = 20
+[label]
+how = "constant"
+[split]
+train = 0.5
+validation = 0.4
+test = 0.1
+[task]
+name = "glucose"
+[model]
+name = "constant"
+"""
+
+
+def needs(what: str) -> None:
+    """Skip, saying what to do; on CI fail: there the pages must be tested."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        needs(f"the tests of the pages did not run: there is no Chromium ({HOW})")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def drawing() -> None:
+    """What draws curves; a checkout that was never installed gets it now, as `pip install -e .` would."""
+    from pulsewise.deploy.serve import pages
+
+    if not pages.can_draw():
+        done = subprocess.run(
+            [sys.executable, "setup.py", "-q", "build_page"], cwd=ROOT, capture_output=True, text=True, timeout=300
+        )
+        if not pages.can_draw():
+            needs(f"uPlot is not there: {done.stderr.strip().splitlines()[-1:]}")
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run in it: the training median of simulated people."""
+    import pulsewise
+
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "small.toml").write_text(RECIPE)
+    pulsewise.run(folder / "small.toml", out=folder / "small-run")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(drawing: None, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with one model."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [sys.executable, "-m", "pulsewise", "serve", str(runs / "small-run"), "--port", str(port)]
+    with log.open("w") as lines:
+        process = subprocess.Popen(command, stdout=lines, stderr=lines)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            ends = time.monotonic() + 60
+            while not ready(url):
+                assert process.poll() is None and time.monotonic() < ends, log.read_text()[-2000:]
+                time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One browser."""
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+class Tab:
+    """A page of the browser that remembers what went wrong in it, and where it asked."""
+
+    def __init__(self, browser: Any, server: str, **options: Any) -> None:
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        self.context = browser.new_context(**options)
+        self.server = server
+        self.open = self.context.new_page()
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        self.expected: list[str] = []
+        self.open.on("console", self._said)
+        self.open.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.open.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        self.open.on("request", self._asked)
+
+    def _said(self, message: Any) -> None:
+        if message.type in ("error", "warning") and not any(text in message.text for text in self.expected):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((self.server, "blob:", "data:", "about:")):
+            self.elsewhere.append(request.url)
+
+    def go(self, path: str) -> None:
+        self.open.goto(self.server + path)
+
+    def get(self, name: str) -> Any:
+        return self.open.get_by_test_id(name)
+
+    def plot(self) -> dict[str, Any]:
+        return self.open.evaluate("() => (window.__plot && window.__plot.state()) || {}")
+
+    def until(self, what: Callable[[dict[str, Any]], Any], seconds: float = 60) -> dict[str, Any]:
+        """Wait until the model of the plot is so."""
+        ends = time.monotonic() + seconds
+        state = self.plot()
+        while not (state and what(state)):
+            assert time.monotonic() < ends, (state, self.complaints)
+            self.open.wait_for_timeout(50)
+            state = self.plot()
+        return state
+
+    def settled(self) -> dict[str, Any]:
+        """Wait until the recording is drawn and measured."""
+        return self.until(lambda s: s.get("sharp") and s.get("measuring") is not True and not s.get("loading"))
+
+    def upload(self, path: Path) -> str:
+        """Upload a file on the first page; the path of its recording."""
+        self.go("/")
+        self.get("files").set_input_files(path)
+        self.open.wait_for_url("**/recordings/*", timeout=60_000)
+        return self.open.url.removeprefix(self.server).partition("?")[0]
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.open.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+    def fits(self) -> None:
+        assert self.open.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0, "it scrolls sideways"
+
+    def clean(self) -> None:
+        """No complaint, and no request to another host."""
+        assert (self.complaints, self.elsewhere) == ([], [])
+
+
+@pytest.fixture
+def tab(browser: Any, server: str) -> Iterator[Callable[..., Tab]]:
+    """Makes tabs, and closes them."""
+    made: list[Tab] = []
+
+    def make(**options: Any) -> Tab:
+        made.append(Tab(browser, server, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.context.close()
+
+
+@pytest.fixture(scope="session")
+def finger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A minute of a simulated pulse, with ten seconds missing and a long name that a page must not read as HTML."""
+    from pulsewise.simulate.continuous import recording
+
+    signal = recording(60.0, heart_rate=72.0, rate=64.0, seed=4).recording.signals[0]
+    rows = [f"{t:.6f},{v:.1f}" for t, v in zip(signal.times, signal.samples, strict=True) if not 30 <= t < 40]
+    path = (
+        tmp_path_factory.mktemp("finger")
+        / "a rather long name of a recording <img src=x onerror=alert(1)> 2026-01-05.csv"
+    )
+    path.write_text("time,ppg\n" + "\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-four hours at 64 Hz: ten simulated minutes again and again, with one peak that no screen may lose."""
+    from pulsewise.core.recording import Provenance, Recording, Signal
+    from pulsewise.formats import npz
+    from pulsewise.simulate.continuous import recording
+
+    minutes = recording(600.0, heart_rate=68.0, rate=64.0, seed=6).recording.signals[0].samples
+    samples = np.tile(minutes, 144)
+    samples[64 * 3600 * 7] = 200_000.0
+    valid = np.ones(len(samples), dtype=bool)
+    valid[64 * 3600 * 9 : 64 * 3600 * 10] = False
+    signal = Signal("ppg", "ppg", "a.u.", 64.0, samples, valid)
+    path = tmp_path_factory.mktemp("day") / "day.npz"
+    npz.write(Recording("day", (signal,), synthetic=True, provenance=Provenance("simulated")), path)
+    return path

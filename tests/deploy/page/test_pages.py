@@ -1,0 +1,86 @@
+"""Every page at two widths, in light and dark: it fits, is accessible, complains of nothing and asks nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+axe_api = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+pytestmark = pytest.mark.xdist_group("page")
+
+WIDTHS = (390, 1280)
+PLAIN = {
+    "home": "/",
+    "compare": "/compare",
+    "live": "/live",
+    "models": "/models",
+    "runs": "/runs",
+    "api": "/docs",
+    "about": "/about",
+    "login": "/login",
+    "gone": "/recordings/0123456789abcdef",
+}
+
+
+def looks(tab: Any, name: str) -> None:
+    """It fits, is accessible, and has its picture taken, at both widths."""
+    for width in WIDTHS:
+        tab.open.set_viewport_size({"width": width, "height": 900 if width > 500 else 844})
+        tab.open.wait_for_timeout(60)
+        tab.fits()
+        tab.shot(f"{name}-{width}")
+        if width > 500 or "light" in name:  # the dark has the same layout
+            found = axe_api.Axe().run(tab.open)
+            assert found.violations_count == 0, found.generate_report()
+    assert tab.get("banner").is_visible()
+    assert "PASS" not in tab.open.inner_text("main")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_page_is_whole_at_two_widths_in_light_and_dark(name: str, tab: Callable[..., Any]) -> None:
+    for scheme in ("light", "dark"):
+        one = tab(color_scheme=scheme)
+        one.expected += ["404"] if name == "gone" else []
+        one.go(PLAIN[name])
+        one.open.wait_for_load_state("networkidle")
+        looks(one, f"{name}-{scheme}")
+        assert one.open.locator("[data-testid=busy]").count() == 0
+        one.clean()
+
+
+def test_the_viewer_and_the_result_are_whole_and_a_name_is_never_markup(tab: Callable[..., Any], finger: Path) -> None:
+    for scheme in ("light", "dark"):
+        one = tab(color_scheme=scheme)
+        path = one.upload(finger)
+        one.settled()
+        assert "<img" in one.get("name").inner_text()
+        looks(one, f"recording-{scheme}")
+        one.go(f"{path}/result")
+        one.open.wait_for_load_state("networkidle")
+        one.get("vitals").get_by_text("Heart rate").first.wait_for()
+        looks(one, f"result-{scheme}")
+        one.clean()
+
+
+def test_without_what_draws_the_pages_say_so_and_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pulsewise.deploy.serve import pages
+
+    monkeypatch.setattr(pages, "can_draw", lambda: False)
+    text = bytes(pages.page("recording", wants_plots=True, quantities=()).body).decode()
+    assert "uPlot" in text and "build_page" in text and "vendor" not in text
+
+
+def test_the_page_has_the_colours_of_the_report() -> None:
+    import re
+
+    import pulsewise
+
+    home = Path(pulsewise.__file__).parent
+    page, report = ((home / part).read_text() for part in ("deploy/page/static/page.css", "show/report.css"))
+    colours = [dict(re.findall(r"(--[\w-]+): (#\w+)", text[: text.index("* {")])) for text in (page, report)]
+    assert colours[0] == colours[1]
