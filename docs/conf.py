@@ -12,6 +12,9 @@ import generate
 
 from pulsewise import __version__
 
+KERNEL = Path(__file__).parent / "_build" / "jupyter"
+generate.kernel(KERNEL)
+os.environ["JUPYTER_PATH"] = os.pathsep.join([str(KERNEL), os.environ.get("JUPYTER_PATH", "")])
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a remark of the kernel's debugger
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

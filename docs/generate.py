@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import json
 import re
 import shutil
 import sys
@@ -223,6 +224,16 @@ def write(folder: Path) -> None:
     }
     for name, text in pages.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def kernel(folder: Path) -> None:
+    """Describe the kernel that runs the tutorials: this Python, silent about how it talks to its only client."""
+    silent = ["--IPKernelApp.log_level=ERROR"]
+    argv = [sys.executable, "-m", "ipykernel_launcher", *silent, "-f", "{connection_file}"]
+    place = folder / "kernels" / "python3"
+    place.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
+    (place / "kernel.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
