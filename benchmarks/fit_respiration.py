@@ -97,7 +97,7 @@ def minutes(score: np.ndarray, breaths: np.ndarray, choice) -> dict[str, np.ndar
     width = unsure(spread, backed)
     time = rf.SPAN_S / 2 + rf.STEP_S * np.arange(len(value))
     rows = []
-    for start in np.arange(0, time[-1] + rf.SPAN_S / 2 - 60 + 1, 60):
+    for start in np.arange(0, time[-1] + rf.SPAN_S / 2 + rf.STEP_S - 60, 60):
         truth = per_minute(breaths, start, start + 60)
         inside = (time >= start + rf.SPAN_S / 2) & (time <= start + 60 - rf.SPAN_S / 2)
         if np.isfinite(truth):

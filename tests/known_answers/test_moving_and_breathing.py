@@ -109,28 +109,33 @@ def people(real_data: Path) -> list:
     return [dataset.read(name) for name in dataset.ids()]
 
 
-@pytest.mark.parametrize(("kind", "most"), [("ppg", (1.2, 0.75)), ("ecg", (1.2, 0.87))])
+@pytest.mark.parametrize(
+    ("kind", "most"),
+    [("ppg", (1.2, 0.67)), ("ecg", (1.1, 0.72))],  # wanted: 1.2, 0.65, of which the second is not reached
+)
 def test_marsh_breathing(people, kind: str, most: tuple[float, float]) -> None:
-    folds, rows, inside = held_out(f"respiration_{kind}"), [], []
+    folds, rows, inside, against_chest = held_out(f"respiration_{kind}"), [], [], []
     for person in people:
-        signal = person.signal(kind)
-        found = respiration(signal.samples, signal.rate, kind, scorer=folds[person.person], abstain=False)
+        signal, scorer = person.signal(kind), folds[person.person]
+        found = respiration(signal.samples, signal.rate, kind, scorer=scorer, abstain=False)
         truth = [(r.time - 30, float(r.value)) for r in person.references if r.kind == "respiratory_rate"]
         told = [(found.over(start, start + 60), value) for start, value in truth]
-        rows.append(
-            (
-                np.array([abs(t.value - v) for t, v in told]),
-                np.array([max(t.high - t.value, t.value - t.low) for t, _ in told]),
-            )
-        )
+        doubt = np.array([max(t.high - t.value, t.value - t.low) for t, _ in told]) / scorer.constants["width"]
+        rows.append((np.array([abs(t.value - v) for t, v in told]), doubt))  # each fold has a scale of its own
         inside.append(np.mean([t.low <= v <= t.high for t, v in told]))
+        chest = np.array([e.time for e in person.events if e.text.startswith("chest")])
+        other = [marsh.per_minute(chest, start, start + 60) for start, _ in truth]
+        against_chest.append([abs(t.value - v) for (t, _), v in zip(told, other, strict=True)])
     error, doubt = (np.concatenate(part) for part in zip(*rows, strict=True))
     part, area = curve(error, doubt), gain(rows)
     at = {share: part[int(share * len(error)) - 1] for share in (0.5, 0.8)}
+    most_trusted = np.argsort(doubt, kind="stable")[: int(0.8 * len(error))]
+    chest = np.concatenate(against_chest)
     print(
         f"\nMARSH respiration from {kind}, {len(people)} people, {len(error)} minutes: {error.mean():.3f} breaths/min,"
         f" best 80 % {at[0.8]:.3f}, best half {at[0.5]:.3f}; interval holds {np.mean(inside):.3f};"
-        f" area gained {area[0]:.3f} [{area[1]:.3f}, {area[2]:.3f}]"
+        f" area gained {area[0]:.3f} [{area[1]:.3f}, {area[2]:.3f}]; against the marks of the chest"
+        f" {np.nanmean(chest):.3f}, best 80 % {np.nanmean(chest[most_trusted]):.3f}"
     )
     assert error.mean() <= most[0] and at[0.8] <= most[1] and at[0.5] < error.mean() and area[0] > 0
 
