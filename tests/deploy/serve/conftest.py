@@ -19,7 +19,7 @@ pytest.importorskip("fastapi")
 
 import uvicorn
 
-from pulsewise.deploy.serve.run import configured
+from pulsewise.deploy.serve.run import Server, configured
 from pulsewise.deploy.serve.settings import Settings
 
 RECIPE = """
@@ -71,7 +71,7 @@ def running(settings: Settings | None = None) -> Iterator[Running]:
     """A server that answers inside the block."""
     settings = replace(settings or Settings(), port=0)
     lines: list[str] = []
-    server = uvicorn.Server(configured(settings, write=lines.append))
+    server = Server(configured(settings, write=lines.append))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     ends = time.monotonic() + 90

@@ -10,7 +10,18 @@ from fastapi import FastAPI
 
 import pulsewise
 from pulsewise.core.errors import PulsewiseError
-from pulsewise.deploy.serve import answers, compare, corrections, estimates, health, pages, recordings, runs, shelf
+from pulsewise.deploy.serve import (
+    answers,
+    compare,
+    corrections,
+    estimates,
+    health,
+    pages,
+    recordings,
+    runs,
+    shelf,
+    streams,
+)
 from pulsewise.deploy.serve import models as cards
 from pulsewise.deploy.serve.guard import Guard, Shielded
 from pulsewise.deploy.serve.limits import Limited
@@ -63,7 +74,7 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
     )
     app.state.service = service
     install(app)
-    for room in (health, recordings, answers, cards, estimates, corrections, compare, runs):
+    for room in (health, recordings, answers, cards, estimates, corrections, compare, runs, streams):
         app.include_router(room.router)
     if estimates.can_explain():
         app.include_router(estimates.explaining)
@@ -88,6 +99,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         service.stopping = True
         for task in tasks:
             task.cancel()
+        await service.live.close()
         service.sessions.close()
         service.processes.close()
         service.work.close()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import socket
+from typing import Any, cast
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pulsewise.core import limits
 from pulsewise.deploy.serve.app import create_app
 from pulsewise.deploy.serve.logs import Write, to_stderr
+from pulsewise.deploy.serve.service import Service
 from pulsewise.deploy.serve.settings import Settings
 
 DRAIN_S = 10
@@ -40,7 +43,23 @@ def configured(settings: Settings, *, write: Write = to_stderr) -> uvicorn.Confi
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop; what runs then has ten seconds to end."""
-    uvicorn.Server(configured(settings)).run()
+    Server(configured(settings)).run()
+
+
+class Server(uvicorn.Server):
+    """A server that tells its streams that it stops, before it closes anything."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End streams, then what uvicorn ends."""
+        service: Service = self.app.state.service
+        service.stopping = True
+        await service.live.close()
+        await super().shutdown(sockets)
+
+    @property
+    def app(self) -> FastAPI:
+        """The application that is served."""
+        return cast(FastAPI, self.config.app)
 
 
 def patient(seconds: float) -> type[asyncio.Protocol]:

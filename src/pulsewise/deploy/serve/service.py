@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Path, Request
 from starlette.requests import HTTPConnection
@@ -19,6 +21,26 @@ from pulsewise.deploy.serve.shelf import Model
 from pulsewise.deploy.serve.work import Work
 
 
+class Ending(Protocol):
+    """A stream that can be ended with a closing code and a reason."""
+
+    async def end(self, code: int, reason: str) -> None:
+        """Close it."""
+
+
+@dataclass
+class Live:
+    """All streams of a server."""
+
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "pulsewise-stream"))
+    open: set[Ending] = field(default_factory=set)
+
+    async def close(self) -> None:
+        """End every stream, because the server stops."""
+        await asyncio.gather(*(one.end(1001, "stopping") for one in list(self.open)), return_exceptions=True)
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
 @dataclass
 class Service:
     """The parts of a server that outlive a request."""
@@ -28,6 +50,7 @@ class Service:
     work: Work
     processes: Processes
     models: dict[str, Model]
+    live: Live = field(default_factory=Live)
     metrics: Metrics = field(default_factory=Metrics)
     write: Write = to_stderr
     ready: bool = False

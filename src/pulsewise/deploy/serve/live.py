@@ -1,0 +1,83 @@
+"""Vital signs while the samples arrive: the last half minute, measured every few seconds, without a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsewise.core.errors import InputError
+from pulsewise.deploy.stream import CONTACT
+from pulsewise.signals.measure import PULSATILE, measure
+
+SPAN_S = 30.0
+EVERY_S = 5.0
+FIRST_S = 10.0
+INCLUDE = ("respiration", "rhythm")
+QUANTITIES = ("heart_rate", "respiratory_rate", "rhythm")
+
+
+class Vitals:
+    """Heart rate, respiration and rhythm of one device; at most `SPAN_S` seconds of it are kept.
+
+    Raises `modality` for a kind that has no beats.
+    """
+
+    def __init__(self, rate: float, kind: str) -> None:
+        if kind not in PULSATILE:
+            raise InputError("modality", f"measured are {', '.join(PULSATILE)}", where="kind")
+        self.rate, self.kind, self.state = rate, kind, "warming"
+        self.channels, self.delay_s = 1, 0.0
+        self._kept: NDArray[np.float64] = np.zeros(0)
+        self._count, self._next = 0, round(FIRST_S * rate)
+
+    @property
+    def seconds(self) -> float:
+        """Signal time that has arrived."""
+        return self._count / self.rate
+
+    def push(self, samples: ArrayLike) -> list[dict[str, Any]]:
+        """Take samples (1, T), NaN where missing; what can be said now."""
+        new = np.asarray(samples, dtype=np.float64).reshape(-1)
+        said = []
+        while len(new):
+            part, new = np.split(new, [min(self._next - self._count, len(new))])
+            self._kept = np.concatenate((self._kept, part))[-round(SPAN_S * self.rate) :]
+            self._count += len(part)
+            if self._count == self._next:
+                said.append(self._say())
+                self._next += round(EVERY_S * self.rate)
+        return said
+
+    def missing(self, count: int) -> list[dict[str, Any]]:
+        """Say that samples were lost: a gap of that length."""
+        return self.push(np.full(count, np.nan))
+
+    def flush(self) -> list[dict[str, Any]]:
+        """What the end allows to say: nothing that was not said."""
+        return []
+
+    def _say(self) -> dict[str, Any]:
+        if not np.isfinite(self._kept).any():
+            self.state = "warming"
+            gap = {key: {"abstained": ["gap"]} for key in QUANTITIES}
+            start = self.seconds - len(self._kept) / self.rate
+            return {
+                "start_s": start,
+                "end_s": self.seconds,
+                "state": self.state,
+                "quality": 0.0,
+                "latency_s": 0.0,
+                **gap,
+            }
+        found = measure(self._kept, self.rate, self.kind, window=len(self._kept) / self.rate, include=INCLUDE).to_dict()
+        window = found["windows"][-1]
+        reasons = set(window["quality_reasons"]) | set(window["heart_rate"].get("abstained", ()))
+        has = "value" in window["heart_rate"]
+        self.state = "ok" if has else "no_contact" if reasons & CONTACT else "low_quality"
+        start = (self._count - len(self._kept)) / self.rate
+        made = {"start_s": round(start, 6), "end_s": round(self.seconds, 6), "state": self.state}
+        made |= {"quality": window["quality"], "latency_s": 0.0}
+        recent = [round(start + t, 3) for t in found["beats"]["time_s"] if start + t > self.seconds - EVERY_S]
+        return made | {name: window[name] for name in QUANTITIES} | {"beats_s": recent}

@@ -1,0 +1,159 @@
+"""Live streams: the numbers of a file, every fault with its closing code, nothing dropped in silence."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+MODEL = "small-glucose"
+
+
+def joined(server: Any, query: str, **more: Any) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{server.port}/api/streams?{query}", **more)
+
+
+def answers(socket: ClientConnection) -> tuple[list[dict[str, Any]], int]:
+    """Everything the server says until it closes, and how it closed."""
+    said = []
+    try:
+        while True:
+            said.append(json.loads(socket.recv(timeout=30)))
+    except ConnectionClosed:
+        return said, socket.close_code or 0
+
+
+def test_a_stream_gives_the_numbers_of_a_file(server, small_run: Path, pulse, as_csv, tmp_path) -> None:
+    from pulsewise.deploy.predict import predict
+
+    samples = pulse(42).astype("<f4")
+    (tmp_path / "f.csv").write_bytes(as_csv(samples))
+    wanted = {
+        r["window"]: r["value"]
+        for r in predict(small_run / "bundle", [tmp_path / "f.csv"])[0]["recordings"][0]["windows"]
+    }
+    generator, at = np.random.default_rng(8), 0
+    with joined(server, f"model={MODEL}&rate=125") as socket:
+        while at < len(samples):
+            size = int(generator.integers(1, 900))
+            piece = samples[at : at + size]
+            socket.send(piece.tobytes() if generator.random() < 0.5 else json.dumps({"samples": piece.tolist()}))
+            at += size
+        socket.send(json.dumps({"end": True}))
+        said, code = answers(socket)
+    assert code == 1000 and said[0]["state"] == "warming" and said[0]["rate_hz"] == 125
+    got = {a["window"]: a["glucose"]["value"] for a in said[1:] if "value" in a.get("glucose", {})}
+    assert set(got) == {w for w, v in wanted.items() if v is not None} and len(got) == 4
+    assert all(got[w] == pytest.approx(wanted[w], abs=1e-3) for w in got)
+    assert not any("dropped_samples" in a for a in said)
+
+
+def test_without_a_model_it_gives_vital_signs(server, pulse) -> None:
+    with joined(server, "rate=125&kind=ppg") as socket:
+        socket.send(pulse(20).astype("<f4").tobytes())
+        socket.send(json.dumps({"end": True}))
+        said, code = answers(socket)
+    assert code == 1000 and [a["end_s"] for a in said[1:]] == [10.0, 15.0, 20.0]
+    assert said[-1]["state"] == "ok" and said[-1]["heart_rate"]["value"] == pytest.approx(72, abs=2)
+    assert said[-1]["beats_s"] and all(15 < t <= 20 for t in said[-1]["beats_s"])
+
+
+def test_a_missing_number_becomes_a_gap_and_is_not_put_together(server, pulse) -> None:
+    samples = pulse(30).astype("<f4").reshape(-1, 125)
+    with joined(server, f"model={MODEL}&rate=125&numbered=true") as socket:
+        for number in (*range(15), *range(18, 30)):
+            socket.send(number.to_bytes(4, "little") + samples[number].tobytes())
+        socket.send(json.dumps({"end": True}))
+        said, _ = answers(socket)
+    spans = [(a["start_s"], a["end_s"]) for a in said if "value" in a.get("glucose", {})]
+    assert spans and all(end <= 15 or start >= 18 for start, end in spans)
+
+
+@pytest.mark.parametrize(
+    ("query", "messages", "code"),
+    [
+        ("rate=125", ['{"samples": "x"}'], 1007),
+        ("rate=125", ["not json"], 1007),
+        ("rate=125", [b"123"], 1007),
+        ("rate=125", ['{"samples": [[1, 2], [3, 4]]}'], 1007),
+        ("rate=125", ['{"samples": [1], "sequence": 7}', '{"samples": [1], "sequence": 3}'], 1008),
+        ("rate=125", ["[" * 5000], 1007),
+        ("rate=125", [b"x" * (256 * 1024 + 4)], 1009),
+        ("rate=nan", [], 1008),
+        ("rate=125&version=2", [], 1008),
+        ("rate=125&kind=acc", [], 1008),
+        ("rate=125&model=nothing", [], 1008),
+        ("rate=125&alarm=x", [], 1008),
+    ],
+)
+def test_row_33_a_message_that_cannot_be_read_closes_its_stream_only(
+    server, client: httpx.Client, query: str, messages: list, code: int
+) -> None:
+    with joined(server, query) as socket:
+        for message in messages:
+            try:
+                socket.send(message)
+            except ConnectionClosed:
+                break
+        said, closed = answers(socket)
+    assert closed == code
+    if code != 1009:
+        assert said[-1]["state"] == "error" and said[-1]["error"]["code"]
+    assert client.get("/healthz").status_code == 200
+
+
+def test_missing_values_are_missing_and_alarms_are_said(server, pulse) -> None:
+    values = [None if 200 < i < 260 else float(v) for i, v in enumerate(pulse(25))]
+    with joined(server, "rate=125&alarm=heart_rate>60&hold=1") as socket:
+        for at in range(0, len(values), 500):
+            socket.send(json.dumps({"samples": values[at : at + 500]}))
+        socket.send(json.dumps({"samples": [float("nan"), float("inf"), 1e300]}))
+        socket.send(json.dumps({"end": True}))
+        said, code = answers(socket)
+    assert code == 1000 and said[-1]["alarm:heart_rate>60"] is True
+
+
+def test_row_32_what_comes_too_fast_is_dropped_counted_and_said(server, pulse, client: httpx.Client) -> None:
+    minute = pulse(60).astype("<f4")
+    with joined(server, f"model={MODEL}&rate=125") as socket:
+        for _ in range(40):
+            socket.send(minute.tobytes())
+        socket.send(json.dumps({"end": True}))
+        said, code = answers(socket)
+    dropped = sum(a.get("dropped_samples", 0) for a in said)
+    assert code == 1000 and dropped > 0
+    seen = sum(a["end_s"] - a["start_s"] for a in said if "value" in a.get("glucose", {}))
+    assert seen * 125 <= 40 * len(minute) - dropped, "answered, dropped and received add up"
+    assert 'outcome="dropped"' in client.get("/metrics").text
+
+
+def test_row_32_many_idle_streams_and_one_too_many(serving) -> None:
+    from pulsewise.deploy.serve.settings import Settings
+
+    with serving(Settings(streams=20, workers=1)) as server:
+        many = [joined(server, "rate=125") for _ in range(20)]
+        with joined(server, "rate=125") as last:
+            assert answers(last)[1] == 1013
+        with server.client() as client:
+            assert "pulsewise_stream_sessions 20.0" in client.get("/metrics").text
+        for one in many:
+            one.close()
+        time.sleep(0.3)
+        with joined(server, "rate=125") as again:
+            assert json.loads(again.recv())["state"] == "warming"
+            server.server.should_exit = True
+            assert answers(again)[1] == 1001, "row 28: streams are told that the server stops"
+
+
+def test_row_34_a_stream_from_a_page_of_another_site_is_refused(server) -> None:
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        with pytest.raises(InvalidStatus) as caught:
+            joined(server, "rate=125", additional_headers=headers).close()
+        assert caught.value.response.status_code == 403
