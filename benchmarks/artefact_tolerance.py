@@ -1,11 +1,11 @@
-"""How much a heart rate read from an encoder suffers from artefacts: quality pairs against SimCLR, BYOL, random weights.
+"""How much a heart rate read from an encoder suffers from artefacts: quality pairs, SimCLR, BYOL, random weights.
 
     python -m benchmarks.artefact_tolerance STORE OUT [--data DIR] [--width 16] [--epochs 4] [--part 2]
 
 STORE is that of `pulsewise pretrain siamquality-18` (Stress-Predict and simulated people). All methods get the same
-pairs, batches, steps, optimiser, learning rate and augmentation, three seeds each; nothing was chosen on the people they
-are scored on. The probe is ridge regression on the encoder's features, fitted on clean windows (its penalty chosen on
-validation people), and scored
+pairs, batches, steps, optimiser, learning rate and augmentation, three seeds each; nothing was chosen on the people
+they are scored on. The probe is ridge regression on the encoder's features, fitted on clean windows (its penalty chosen
+on validation people), and scored
 
 - on simulated people nobody saw, the same windows again and again with movement over 0 to all of the window,
 - with --data, on the wrist PPG of IEEE SPC (heart rate from an ECG), each person by a probe fitted on the others, over

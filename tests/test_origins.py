@@ -1,6 +1,7 @@
 """Statements of the published systems this work starts from, each checked on ours."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,12 +90,68 @@ def test_the_transformer_is_of_the_encoders_size_and_the_tiny_network_is_tiny() 
     assert parameters(tiny.build(tiny.Config())) < parameters(largest) <= 10_000
 
 
+def test_simsiam_stops_the_gradient_at_the_projections_and_is_symmetric() -> None:
+    torch = pytest.importorskip("torch")
+    from pulsewise.learn.network import methods
+    from pulsewise.models import siamquality
+
+    plain = siamquality.build(siamquality.Config(width=4))
+    made = methods.Siamese(methods.Backbone(plain, 1, 400), pretrain_config(projected=16, hidden=8)).double()
+    x1, x2 = torch.randn(2, 6, 1, 400, dtype=torch.float64)
+    (p1, z1), (p2, z2) = made.inner(x1), made.inner(x2)
+    cosine = torch.nn.functional.cosine_similarity
+    said, _ = made(x1, x2)
+    expected = -(cosine(p1, z2).mean() + cosine(p2, z1).mean()) / 2
+    assert said.item() == pytest.approx(expected.item(), rel=1e-5)
+    for p, z in ((p1, z2), (p2, z1)):
+        p.retain_grad(), z.retain_grad()
+    methods.negative_cosine(p1, z2).backward()
+    assert p1.grad is not None and z2.grad is None
+
+
+def test_the_released_schedule_ends_at_1e_19_and_ours_does_not() -> None:
+    from pulsewise.learn.pretrain_config import learning_rate
+
+    released = pretrain_config(epochs=500, lr=1e-4, schedule="step", step_epochs=10, factor=0.5, batch=256)
+    assert learning_rate(released, 499) == pytest.approx(1e-4 * 0.5**49) and learning_rate(released, 499) < 2e-19
+    ours = pretrain_config(epochs=500, lr=0.05, batch=256)
+    rates = [learning_rate(ours, epoch) for epoch in range(1, 500)]
+    assert rates[0] == max(rates) == 0.05 and rates[249] == pytest.approx(0.025, rel=0.02) and rates[-1] > 0
+
+
+def test_a_healthy_embedding_spreads_by_one_over_the_root_of_its_size_and_a_collapsed_one_by_nothing() -> None:
+    torch = pytest.importorskip("torch")
+    from pulsewise.learn.network.methods import spread
+
+    healthy = torch.randn(4096, 256, generator=torch.Generator().manual_seed(0))
+    unit = torch.nn.functional.normalize(healthy, dim=1)
+    assert float(unit.std(0).mean()) == pytest.approx(1 / 16, rel=0.02) and spread(healthy) == pytest.approx(
+        1, rel=0.02
+    )
+    assert spread(torch.ones(64, 256)) == 0
+
+
+def pretrain_config(**changes: Any) -> Any:
+    from pulsewise.learn.pretrain_config import Config
+
+    return Config(**changes)
+
+
 # -- each origin's recipe, from recordings to report, small ------------------------------------------------------
 
 SIMULATED = ["dataset.name=simulated", "dataset.people=9", "dataset.sessions=1", "dataset.windows=2"]
 SMALL_RUNS = {
     "hypoglycemia-cnn-lstm": ["dataset.people=6", "dataset.sessions=10", "dataset.windows=1", "model.reading=fusion"],
     "pressure-lstm": [*SIMULATED, "label.how=nearest", "model.hidden=16"],
+    "siamquality": [
+        "dataset.people=10",
+        "dataset.sessions=1",
+        "dataset.windows=3",
+        "model.width=4",
+        "pretrain.epochs=1",
+        "pretrain.batch=8",
+        "pretrain.curriculum_epochs=1",
+    ],
     "pressure-rocket": [*SIMULATED, "label.how=nearest", "model.kernels=20"],
 }
 
@@ -114,6 +171,10 @@ def test_the_recipe_runs_to_its_report(name: str, tmp_path: Path) -> None:
         (part,) = result.quantities
         assert {"auroc", "auprc", "prevalence", "f1"} <= set(part.scores[0].numbers) and part.detection is not None
         assert bundle.facts.answer == "probability" and 0 < bundle.threshold() < 1
+    elif name == "siamquality":
+        assert [part.quantity for part in result.quantities] == ["heart_rate"]
+        origin = bundle.facts.origin
+        assert (origin.method, origin.how, origin.test_people_seen) == ("simsiam", "fine-tuning", 0) and origin.pairs
     else:
         assert [part.quantity for part in result.quantities] == ["sbp", "dbp"]
         assert all(part.scores[0].numbers["mae"].value > 0 for part in result.quantities)
