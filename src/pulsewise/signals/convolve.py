@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 _PHASES = 2048
 _MOST_PHASES = 512
 _DIRECT = 24
+_FEW = 512
+"""Outputs that are cheaper one by one than by blocks, whatever the number of taps."""
 
 
 def extend(x: Array, count: int) -> Array:
@@ -85,6 +87,9 @@ def convolve_valid(x: Array, taps: Taps) -> Array:
     count, length = len(taps), x.shape[-1]
     if count == 1:
         return x if taps[0] == 1 else np.asarray(x * taps[0])
+    wanted = length - count + 1
+    if x.ndim == 1 and 0 < wanted <= max(count, _FEW):  # a piece of a stream: one product per output
+        return np.correlate(x, taps)
     if count <= _DIRECT or length < 2 * count:
         return np.asarray(_scipy.upfirdn(taps, x, axis=-1)[..., count - 1 : length])
     size = _block(count, length)
