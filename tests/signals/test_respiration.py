@@ -11,6 +11,7 @@ from pulsewise.core.errors import PulsewiseError
 from pulsewise.signals.beats import find_beats
 from pulsewise.signals.modulations import NAMES, modulations
 from pulsewise.signals.respiration import respiration
+from pulsewise.signals.respiration_features import largest
 
 
 def breathing(rate: float, seconds: float, per_minute: float, kind: str = "ppg", bpm: float = 72.0) -> np.ndarray:
@@ -51,6 +52,14 @@ def test_each_modulation_follows_the_breath() -> None:
             basis = np.exp(2j * np.pi * 0.25 * t[20:-20])
             share = 2 * np.abs((row * basis).mean()) ** 2 / (row**2).mean()
             assert share > 0.6, (kind, name, share)
+
+
+def test_the_largest_eigenvalue_by_squaring() -> None:
+    rng = np.random.default_rng(0)
+    parts = (rng.normal(size=(500, 5, 10)) + 1j * rng.normal(size=(500, 5, 10))).astype(np.complex64)
+    gram = parts @ parts.conj().transpose(0, 2, 1)
+    gram[0] = 0.0
+    assert largest(gram) == pytest.approx(np.linalg.eigvalsh(gram)[:, -1], rel=0.022, abs=1e-6)
 
 
 def test_no_breath_no_rate() -> None:
