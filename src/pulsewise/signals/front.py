@@ -25,7 +25,7 @@ BANDS = {"ppg": (0.4, 8.0), "ecg": (8.0, 24.0)}
 _BRIDGE_S = 0.15
 _FLAT_S = 1.0
 _SHORTEST_S = 1.0
-_LOWEST_RATE = 20.0
+LOWEST_RATE = 20.0
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def stretches(x: Samples, mask: Mask, rate: float, kind: str) -> Iterator[Stretc
     """
     if kind not in WORK_RATE:
         raise InputError("modality", f"beats are found in ppg and ecg, not in {kind!r}", where="kind")
-    if check_rate(rate) < _LOWEST_RATE:
-        raise InputError("rate", f"beats need a rate of at least {_LOWEST_RATE:g} Hz, {rate:g} came")
+    if check_rate(rate) < LOWEST_RATE:
+        raise InputError("rate", f"beats need a rate of at least {LOWEST_RATE:g} Hz, {rate:g} came")
     chain = work_chain(rate, kind)
     for a, b in searchable(x, mask, rate):
         work = chain.run(_bridged(x, mask, int(a), int(b)))

@@ -19,7 +19,7 @@ from pulsewise.core.limits import CHANNELS, check_rate
 from pulsewise.signals import edits as editing
 from pulsewise.signals.beats import search
 from pulsewise.signals.edits import Edit
-from pulsewise.signals.front import Samples, samples_and_mask
+from pulsewise.signals.front import LOWEST_RATE, Samples, samples_and_mask
 from pulsewise.signals.fuse import Tracked, tracked
 from pulsewise.signals.measured import Measured, Value, WindowMeasures
 from pulsewise.signals.motion import SPAN_S
@@ -40,6 +40,7 @@ WINDOW_S = 30.0
 """Length of a window (s) where none is asked for; a recording of up to one and a half of them is one window."""
 
 DOUBTS_S = 300.0
+MOST_WINDOWS = 200_000
 
 BESIDE_S = 300.0
 """Seconds from which on breathing is followed in a second thread while the windows are looked at."""
@@ -125,6 +126,8 @@ def measure(
     hz = check_rate(_one_rate(rate, sampling_rate))
     if kind not in PULSATILE:
         raise InputError("modality", f"measured are {', '.join(PULSATILE)}, not {kind!r}", where="kind")
+    if hz < LOWEST_RATE:
+        raise InputError("rate", f"beats need a rate of at least {LOWEST_RATE:g} Hz, {hz:g} came")
     groups = _groups(include, PULSATILE[kind])
     rows = list(_rows(samples, valid))
     duration = len(rows[0][0]) / hz
@@ -217,6 +220,8 @@ def window_spans(duration: float, window: float | None, step: float | None) -> l
     if duration <= length or (window is None and step is None and duration <= 1.5 * length):
         return [(0.0, duration)] if duration > 0 else []
     hop = float(step or length)
+    if duration / hop > MOST_WINDOWS:
+        raise UsageError("usage", f"at most {MOST_WINDOWS} windows are measured", where="step", fix="take longer steps")
     count = int((duration - length) / hop + 1e-6) + 1
     spans = [(i * hop, i * hop + length) for i in range(count)]
     rest = duration - count * hop
