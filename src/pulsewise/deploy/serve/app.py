@@ -14,6 +14,7 @@ from pulsewise.deploy.serve import (
     answers,
     compare,
     corrections,
+    document,
     estimates,
     health,
     pages,
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
         app.include_router(room.router)
     if estimates.can_explain():
         app.include_router(estimates.explaining)
+    document.install(app)
     pages.install(app, docs=settings.docs, kept=settings.workspace is not None)
     app.add_middleware(Limited, settings=settings)
     app.add_middleware(Guard, settings=settings, scopes_of=service.sessions.scopes_of)

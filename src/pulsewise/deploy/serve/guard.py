@@ -15,8 +15,8 @@ from pulsewise.deploy.serve.problem import problem
 from pulsewise.deploy.serve.settings import SCOPES, Settings, Token
 
 COOKIE = "pulsewise_session"
-OPEN = ("/healthz", "/readyz", "/static/", "/login", "/favicon.ico")
-"""What is there without a token: nothing of anybody."""
+BEHIND = ("/api", "/openapi.json", "/docs")
+"""What needs a token; pages do not, they hold nothing of anybody before they have asked."""
 ADMIN = ("/metrics",)
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -112,10 +112,10 @@ class Guard:
 
 def _needed(scope: Scope) -> str:
     path = scope["path"]
-    if path == "/" or path.startswith(OPEN[2:]) or path in OPEN:
-        return "" if path != "/" else "read"
     if path in ADMIN:
         return "admin"
+    if not path.startswith(BEHIND):
+        return ""
     if scope["type"] == "websocket" or (scope["method"] not in READING and path != "/api/sessions"):
         return "predict"
     return "read"

@@ -1,0 +1,236 @@
+"""Who gets in, what is said about a request, and what is never said."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pulsewise.core.errors import UsageError
+from pulsewise.deploy.serve.app import create_app
+from pulsewise.deploy.serve.settings import Settings, Token
+
+ALL, READ = "k7Qw" * 6 + "Zy9", "read:" + "m3Xp" * 6 + "Ab1"
+
+
+@pytest.fixture(scope="module")
+def closed(serving, small_run) -> Any:
+    """A server with tokens and tight limits."""
+    tokens = (Token.parse(ALL), Token.parse(READ))
+    with serving(
+        Settings(tokens=tokens, workers=1, upload_bytes=2**20, body_s=1.0, header_s=1.0, rate=50, burst=400)
+    ) as one:
+        yield one
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret.rpartition(':')[2]}"}
+
+
+def test_row_34_who_has_no_token_gets_nothing(closed) -> None:
+    with closed.client() as c:
+        assert c.get("/healthz").status_code == 200
+        for headers in ({}, bearer("x" * 30), {"Authorization": "Basic abc"}, {"Authorization": "Bearer"}):
+            for path in ("/api/recordings", "/openapi.json", "/metrics", "/api/models"):
+                answer = c.get(path, headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), path
+                assert answer.headers["www-authenticate"] == "Bearer"
+        assert c.get("/api/recordings", headers=bearer(ALL)).status_code == 200
+        inside = c.get(f"/api/recordings?token={ALL}")
+        assert inside.status_code == 401 and "address" in inside.json()["detail"]
+
+
+def test_row_34_scopes_hold(closed) -> None:
+    with closed.client(headers=bearer(READ)) as c:
+        assert c.get("/api/models").status_code == 200
+        for refused in (c.post("/api/measure?rate=125", content=b"1234"), c.get("/metrics"), c.post("/api/recordings")):
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    with closed.client(headers=bearer(ALL)) as c:
+        assert c.get("/metrics").status_code == 200
+
+
+def test_a_browser_shows_its_token_once(closed) -> None:
+    with closed.client() as c:
+        assert c.post("/api/sessions").status_code == 401
+        assert c.post("/api/sessions", headers=bearer(READ)).status_code == 201
+        assert c.get("/api/models").status_code == 200, "the cookie is enough now"
+        assert c.post("/api/measure?rate=125", content=b"1234").status_code == 403, "with the scopes of the token"
+
+
+def test_row_34_names_of_the_server_and_other_sites(closed) -> None:
+    with closed.client(headers=bearer(ALL)) as c:
+        for headers in ({"Host": "evil.example"}, {"Host": ""}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+            assert c.get("/api/models", headers=headers).status_code in (400, 403), headers
+        own = {"Origin": closed.url}
+        assert c.get("/api/models", headers=own).status_code == 200
+        assert c.post("/api/sessions", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_every_answer_carries_the_headers_that_keep_a_browser_in(closed) -> None:
+    with closed.client() as c:
+        for path in ("/healthz", "/api/models", "/nothing", "/"):
+            headers = c.get(path).headers
+            assert "script-src 'self'" in headers["content-security-policy"], path
+            assert (
+                "unsafe" not in headers["content-security-policy"] and "http" not in headers["content-security-policy"]
+            )
+            assert headers["x-content-type-options"] == "nosniff" and headers["x-frame-options"] == "DENY"
+            assert "server" not in headers and "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
+def test_a_server_for_others_needs_a_token(host: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        create_app(Settings(host=host))
+    assert caught.value.code == "config" and "token" in caught.value.fix
+    Settings(host=host, tokens=(Token.parse(ALL),)).check()
+
+
+@pytest.mark.parametrize("text", ["", "short", "a" * 40, "root:" + ALL, "é" * 30, "read,predict:abc"])
+def test_a_token_that_can_be_guessed_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        Token.parse(text)
+
+
+def test_row_31_what_is_too_long_or_too_slow_is_given_up(closed) -> None:
+    with closed.client(headers=bearer(ALL)) as c:
+        told = c.post("/api/recordings", content=bytes(2**20 + 1))
+        assert (told.status_code, told.json()["code"]) == (413, "too_large")
+        chunked = c.post("/api/recordings", content=(bytes(2**16) for _ in range(40)))
+        assert chunked.status_code == 413
+        small = c.post("/api/measure?rate=125", content=bytes(2**20 + 4))
+        assert small.status_code == 413
+    head = f"POST /api/recordings HTTP/1.1\r\nHost: 127.0.0.1\r\n{'Authorization: Bearer ' + ALL}\r\n"
+    for begin, wanted in (
+        (head + "Content-Length: 1000\r\n\r\nabc", b"408"),  # half-open upload
+        (head + "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n", b"408"),
+        ("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"408"),  # slowloris
+        ("", b"408"),
+    ):
+        with socket.create_connection(("127.0.0.1", closed.port), timeout=10) as raw:
+            raw.sendall(begin.encode())
+            began = time.monotonic()
+            answer = raw.recv(4096)
+            assert wanted in answer.split(b"\r\n", 1)[0] and time.monotonic() - began < 5, begin
+    with closed.client() as c:
+        assert c.get("/healthz").status_code == 200
+
+
+def test_too_many_requests_are_told_when_to_come_back(serving) -> None:
+    with serving(Settings(rate=1, burst=5, workers=1)) as server, server.client() as c:
+        codes = [c.get("/api/models") for _ in range(9)]
+        late = codes[-1]
+        assert (
+            late.status_code == 429 and late.json()["code"] == "rate_limited" and int(late.headers["retry-after"]) >= 1
+        )
+        assert c.get("/healthz").status_code == 200
+
+
+def test_beyond_the_queue_the_answer_is_503_at_once(serving, pulse) -> None:
+    hour = pulse(3600).astype("<f4")
+    with serving(Settings(workers=1, waiting=1)) as server:
+        done: list[tuple[int, float]] = []
+
+        def ask() -> None:
+            with server.client() as c:
+                began = time.perf_counter()
+                answer = c.post("/api/measure?rate=125", content=hour.tobytes())
+                done.append((answer.status_code, time.perf_counter() - began))
+                if answer.status_code == 503:
+                    assert answer.json()["code"] == "busy" and int(answer.headers["retry-after"]) >= 1
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        codes = [code for code, _ in done]
+        assert set(codes) == {200, 503} and codes.count(200) <= 2
+        refused = max(seconds for code, seconds in done if code == 503)
+        assert refused < min(seconds for code, seconds in done if code == 200), "refusals do not wait for the work"
+        with server.client() as c:
+            assert "pulsewise_queue_depth 0.0" in c.get("/metrics").text
+
+
+CANARY = "Zwiebelkuchen-Canary-7731"
+
+
+def test_row_40_nothing_of_a_person_is_logged_or_counted(serving, small_run, as_csv, pulse) -> None:
+    with serving(Settings(bundles=(small_run,), workers=1)) as server, server.client() as c:
+        text = (
+            as_csv(pulse(20))
+            .replace(b"time,ppg", b"time,ppg,patient name")
+            .replace(b"\n", b"," + CANARY.encode() + b"\n")
+        )
+        text = text.replace(b"patient name," + CANARY.encode(), b"patient name", 1)
+        answer = c.post("/api/recordings", files={"file": (f"{CANARY}.csv", text)}, headers={"X-Name": CANARY})
+        assert answer.status_code == 201, answer.text
+        one = f"/api/recordings/{answer.json()['recordings'][0]['id']}"
+        c.get(f"{one}/measure", params={"channel": CANARY})
+        c.post(f"{one}/edits", json={"who": CANARY, "why": CANARY, "add": [3.0]})
+        c.post(f"{one}/edits", json={"who": CANARY, "why": CANARY, "remove": [1e6]})
+        c.get(f"/api/{CANARY}", headers={"User-Agent": CANARY})
+        c.post("/api/recordings", params={"name": f"{CANARY}.mat"}, content=CANARY.encode() * 30)
+        c.post("/api/compare", files={"table": (CANARY, f"subject,{CANARY}\n1,2\n")}, data={"quantity": CANARY})
+        c.put(f"{one}/references", content=f"{CANARY}\n1\n")
+        c.request(CANARY.replace("-", ""), "/healthz")
+        figures = c.get("/metrics").text
+        with pytest.raises(Exception):  # noqa: B017
+            from websockets.sync.client import connect
+
+            connect(f"ws://127.0.0.1:{server.port}/api/streams?rate=x&model={CANARY}").recv()
+            raise RuntimeError
+        lines = "\n".join(server.lines)
+        assert CANARY not in lines and CANARY.replace("-", "") not in lines and "72." not in lines
+        assert "127.0.0.1" not in lines
+        assert CANARY not in figures and CANARY.replace("-", "") not in figures
+        requests = [e for e in server.events() if e["event"] == "request"]
+        assert {"id", "method", "route", "status", "bytes_in", "bytes_out", "ms", "code"} <= set(requests[0])
+        assert any(e["route"] == "/api/recordings/{recording}/measure" for e in requests)
+
+
+def test_row_30_what_needs_too_much_memory_fails_alone(serving) -> None:
+    with serving(Settings(workers=1)) as server, server.client() as c:
+        (process,) = server.server.app.state.service.processes._all
+        process._process.kill()  # as the kernel does
+        answer = c.post("/api/measure?rate=125", content=np.ones(1250, "<f4").tobytes())
+        assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            answer = c.post("/api/measure?rate=125", content=np.ones(1250, "<f4").tobytes())
+            if answer.status_code == 200:
+                break
+        assert answer.status_code == 200, "another process has taken its place"
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"), [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak)]
+)
+def test_row_28_the_command_ends_in_order(number: int, wanted: int) -> None:
+    command = [sys.executable, "-m", "pulsewise", "serve", "--port", "0", "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("{") and json.loads(line)["event"] == "ready":
+                break
+        process.send_signal(number)
+        began = time.monotonic()
+        rest = process.stderr.read()
+        assert process.wait(15) == wanted, rest
+        assert time.monotonic() - began < 10 and "Traceback" not in rest and '"stopped"' in rest
+
+
+def test_the_command_refuses_to_be_open(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from pulsewise.cli.main import status
+
+    monkeypatch.delenv("PULSEWISE_TOKEN", raising=False)
+    assert status(["serve", "--host", "0.0.0.0"]) == 2
+    assert "token" in capsys.readouterr().err
