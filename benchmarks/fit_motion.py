@@ -268,8 +268,8 @@ def figures(kind: str) -> tuple[dict[str, float], list[dict[str, float]]]:
 
 
 def excess(error: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """The factor on the spread that an interval would have needed; 0 where its least width is enough."""
-    return np.where(error <= 1, 0, error / (spread + 0.5))
+    """The factor on the spread that an interval would have needed."""
+    return error / (spread + 0.5)
 
 
 def gate(error, spread, kind: str) -> float:

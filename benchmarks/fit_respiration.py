@@ -128,8 +128,8 @@ def chosen(who, table) -> dict[str, float]:
 
 
 def factor(row) -> np.ndarray:
-    """The factor on the spread that an interval would have needed; 0 where its least width is enough."""
-    return np.where(row["here"] <= 0.5, 0, row["here"] / row["here_width"])
+    """The factor on the spread that an interval would have needed."""
+    return np.asarray(row["here"] / row["here_width"])
 
 
 def figures(kind: str) -> tuple[dict[str, float], list[dict[str, float]]]:

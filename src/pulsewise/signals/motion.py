@@ -320,7 +320,7 @@ def _told(
 ) -> Track:
     value, spread, trust = read(probability, GRID, _REACH)
     kind = _way(causal)
-    half = np.maximum(1.0, scorer.constants[f"width_{kind}"] * (spread + 0.5))
+    half = scorer.constants[f"width_{kind}"] * (spread + 0.5)
     none = seen.usable < 0.6
     doubt = np.zeros(len(value), dtype=bool)
     if abstain:

@@ -99,7 +99,7 @@ def respiration(
     value, spread, trust = read(smooth(score * constants["heat"], how), rf.BINS, REACH)
     backed = around(support(score, value, rf.BINS, REACH), MEMORY, causal=False)
     width = unsure(spread, backed)
-    half = np.maximum(0.5, constants["width"] * width)
+    half = constants["width"] * width
     doubt = np.zeros(count, dtype=bool)
     if abstain:
         doubt = (width > constants["widest"]) | (backed < constants["least"])
