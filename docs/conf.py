@@ -1,5 +1,6 @@
 """Sphinx: the pages here, and a reference made from the program itself (see generate.py)."""
 
+import logging
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ import generate
 
 from pulsewise import __version__
 
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # each page that runs would be announced
 KERNEL = Path(__file__).parent / "_build" / "jupyter"
 generate.kernel(KERNEL)
 os.environ["JUPYTER_PATH"] = os.pathsep.join([str(KERNEL), os.environ.get("JUPYTER_PATH", "")])

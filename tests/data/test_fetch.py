@@ -285,3 +285,17 @@ def test_what_is_made_on_demand_cannot_be_fetched(tmp_path: Path) -> None:
         module = registry.load("datasets", name)
         assert module.FETCH.files or module.FETCH.listing
         assert module.INFO.licence
+
+
+def test_vitaldb_comes_with_its_tables_and_first_cases_and_can_be_read(server: Server, tmp_path: Path) -> None:
+    """The addresses are those of the publisher's own library; the case is a file that holds nothing."""
+    from pulsewise.datasets import vitaldb
+
+    server.files = {f"/{case}.vital": b"VITA" for case in range(1, vitaldb.FIRST + 1)}
+    server.files |= {"/cases": b"caseid,subjectid\n1,7\n", "/labs": b"caseid,dt,name,result\n1,60,glu,111\n"}
+    found = fetch("vitaldb", tmp_path, base_url=server.base)
+    assert sorted(found.files) == [*(f"{case}.vital" for case in range(1, 6)), "cases.csv", "labs.csv"]
+    dataset = vitaldb.build(vitaldb.Config(str(tmp_path)))
+    assert dataset.ids() == ["1", "2", "3", "4", "5"] and dataset.labs == {"1": ((60.0, 111.0),)}
+    with pytest.raises(PulsewiseError):
+        dataset.read("1")

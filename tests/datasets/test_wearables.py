@@ -78,7 +78,9 @@ def test_uc_ht_t1dm_layout(tmp_path: Path) -> None:
     rate = recording.signal("heart rate")
     assert rate.kind == "other" and rate.samples[[0, 3]].tolist() == [70, 73] and not rate.valid[2]
     assert [(e.kind, e.time, e.text) for e in recording.events] == [("insulin", 900, "4")]
-    assert recording.conditions["health"] == "type_1_diabetes" and recording.start_utc is None
+    assert recording.conditions["health"] == "type_1_diabetes"
+    assert recording.start_utc is not None and recording.start_utc.isoformat() == "2021-09-09T01:35:00+00:00"
+    assert uc_ht_t1dm.build(uc_ht_t1dm.Config(str(tmp_path), zone="")).read("T1DM_02").start_utc is None
     workbook(folder / "Glucose.xlsx", ["a", "b"], [(times[0], 1, 2)])
     with pytest.raises(PulsewiseError, match="malformed"):
         dataset.read("T1DM_02")

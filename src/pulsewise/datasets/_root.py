@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +38,10 @@ def find(root: str | None, name: str, folder: str, needed: str) -> Path:
 
 
 def _below(folder: Path, needed: str) -> Path | None:
-    """The first folder up to `DEPTH` deep that holds `needed`."""
+    """The first folder up to `DEPTH` deep that holds `needed`, which may itself be a path."""
     for depth in range(1, DEPTH + 1) if folder.is_dir() else ():
         if found := sorted(folder.glob("*/" * depth + needed)):
-            return found[0].parent
+            return found[0].parents[needed.count("/")]
     return None
 
 
@@ -62,3 +64,15 @@ def digest(paths: Iterable[Path], *facts: object) -> str:
     for path in paths:
         whole.update(path.read_bytes())
     return whole.hexdigest()
+
+
+def utc(local: datetime, zone: str) -> datetime:
+    """A local time of a study in UTC; `local_time` for a zone that is not known.
+
+    >>> utc(datetime(2014, 10, 1, 19, 14), "Europe/Zurich").isoformat()
+    '2014-10-01T17:14:00+00:00'
+    """
+    try:
+        return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InputError("local_time", "unknown time zone", where="dataset.zone", fix="give an IANA name") from None

@@ -44,16 +44,21 @@ class Config:
     ----------
     root : str, optional
         Folder with `data`, or one above it; else `$PULSEWISE_DATA/uc-ht-t1dm`.
+    zone : str
+        Of its local times, which the tables do not state; the study was made in Chile. Empty: only time from the start
+        of a recording is kept, and no window has a time of day.
     """
 
     root: str | None = None
+    zone: str = "America/Santiago"
 
 
 @dataclass(frozen=True)
 class UcHtT1dm:
-    """One recording of some days per person; its times are local, of a zone the dataset does not state."""
+    """One recording of some days per person; its times are local, of a zone the tables do not state."""
 
     folders: Mapping[str, Path] = field(repr=False)
+    zone: str = ""
 
     def ids(self) -> list[str]:
         """`HT_01` (healthy) and `T1DM_02` (type 1 diabetes), …"""
@@ -74,14 +79,14 @@ class UcHtT1dm:
                 when, (found,) = _sheet(folder / f"{name}.xlsx", [column])
                 taken = np.flatnonzero(np.nan_to_num(found) > 0)
                 events += [Event((when[i] - begin).total_seconds(), kind, f"{found[i]:g}") for i in taken]
-        note = Note(
-            "no_zone", "times are local, of a zone the dataset does not state: only time from the start is kept"
-        )
+        note = Note("no_zone", f"times are local, of a zone the dataset does not state; taken: {self.zone or 'none'}")
         return Recording(
             recording_id,
             tuple(signals),
             person=recording_id,
             session=recording_id,
+            start_utc=_root.utc(begin, self.zone) if self.zone else None,
+            zone=self.zone,
             references=tuple(_reference(t, v, begin) for t, v in zip(times, values, strict=True) if np.isfinite(v)),
             events=tuple(sorted(events, key=lambda event: event.time)),
             conditions={"health": "type_1_diabetes" if recording_id.startswith("T1DM") else "healthy"},
@@ -93,7 +98,7 @@ class UcHtT1dm:
 
     def fingerprint(self, recording_id: str) -> str:
         """Hex digits of the tables of the person."""
-        return _root.digest(sorted(self._folder(recording_id).glob("*.xlsx")))
+        return _root.digest(sorted(self._folder(recording_id).glob("*.xlsx")), self.zone)
 
     def _folder(self, recording_id: str) -> Path:
         if recording_id not in self.folders:
@@ -104,7 +109,8 @@ class UcHtT1dm:
 def build(config: Config) -> UcHtT1dm:
     """The dataset; `not_found` where it is not."""
     folder = _root.find(config.root, "uc_ht_t1dm", FETCH.folder, "data/*/Glucose.xlsx")
-    return UcHtT1dm({path.parent.name: path.parent for path in sorted(folder.glob("data/*/Glucose.xlsx"))})
+    folders = {path.parent.name: path.parent for path in sorted(folder.glob("data/*/Glucose.xlsx"))}
+    return UcHtT1dm(folders, config.zone)
 
 
 def _sheet(path: Path, wanted: list[int | str]) -> tuple[list[datetime], list[NDArray[np.float64]]]:
