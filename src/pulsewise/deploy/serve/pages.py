@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pulsewise import __version__
 from pulsewise.core.estimate import REASONS
 from pulsewise.deploy.serve.demos import DEMOS, demo_file
+from pulsewise.deploy.serve.files import FORMS
 
 FOLDER = Path(__file__).resolve().parent.parent / "page"
 STATIC = FOLDER / "static"
@@ -121,7 +122,13 @@ def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
         Whether sessions outlive the server, which the page on limits then says.
     """
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    about = {"kept": kept, "reasons": sorted(REASONS.items()), "demos": tuple(DEMOS.values()), "quantities": QUANTITIES}
+    about = {
+        "kept": kept,
+        "reasons": sorted(REASONS.items()),
+        "demos": tuple(DEMOS.values()),
+        "quantities": QUANTITIES,
+        "forms": tuple(FORMS.items()),
+    }
     for path, template, title, section, script, draws in _PAGES:
         values = {"title": title, "section": section, "script": script, "wants_plots": draws}
         routes.add_api_route(path, _shown(template, values | about), methods=["GET"])

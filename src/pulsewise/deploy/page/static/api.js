@@ -37,24 +37,5 @@ export const get = (path, more) => ask("GET", path, more);
 export const remove = (path) => ask("DELETE", path);
 export const post = (path, value) => ask("POST", path, value === undefined ? {} : json(value));
 export const send = (path, form, more) => ask("POST", path, { body: form, ...more });
+export const put = (path, text, type) => ask("PUT", path, { body: text, headers: { "Content-Type": type } });
 export const getRaw = (path, more) => ask("GET", path, { raw: true, ...more });
-
-/** Keep a text as a file. */
-export function keep(name, text, type = "text/csv") {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-/** A CSV from rows; a text that a spreadsheet would run gets an apostrophe before it. */
-export function csv(columns, rows) {
-  const cell = (value) => {
-    if (value === null || value === undefined || (typeof value === "number" && !Number.isFinite(value))) return "";
-    if (typeof value === "number") return String(value);
-    const text = /^[\s]*[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [columns.join(","), ...rows.map((row) => columns.map((c) => cell(row[c])).join(","))].join("\n") + "\n";
-}

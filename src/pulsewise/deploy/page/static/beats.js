@@ -106,7 +106,7 @@ export class BeatEditor {
 
   async apply() {
     const { add, remove } = this;
-    const body = { who: $("who").value.trim(), why: $("why").value.trim(), add, remove, channel: this.channel().name };
+    const body = { who: $("who").value.trim(), why: $("why").value.trim(), add, remove, signal: this.channel().name };
     try {
       await post(`${this.path}/edits`, body);
     } catch (error) {

@@ -60,7 +60,7 @@ $("compare").addEventListener("submit", async (event) => {
     return;
   }
   const form = new FormData();
-  form.append("file", chosen, chosen.name);
+  form.append("table", chosen, chosen.name);
   for (const [key, value] of new FormData($("compare"))) if (typeof value === "string" && value) form.append(key, value);
   fill($("answer"), busy("Resampling people for the intervals …"));
   try {
@@ -72,7 +72,7 @@ $("compare").addEventListener("submit", async (event) => {
 
 function show(answer) {
   const { result, report } = answer;
-  const id = report.split("/").filter(Boolean).pop().replace(/\.html$/, "");
+  const { id } = answer;
   const part = result.quantities?.[0];
   fill(
     $("answer"),
@@ -80,7 +80,7 @@ function show(answer) {
     h("h2", { id: "verdict", tabindex: "-1" }, sentence(result.verdict.headline)),
     part ? h("p", { class: "lead", "data-testid": "verdict" }, part.verdict?.sentence ?? "") : null,
     part?.views ? h("p", { class: "note" }, `${count(part.views[0].n, "pair")}${part.views[0].people ? ` of ${count(part.views[0].people, "person", "people")}` : "; the table does not say who is who"}.`) : null,
-    h("div", { class: "actions" }, h("a", { class: "button main", href: `/reports/${id}`, "data-testid": "open-report" }, "Open the report"), h("a", { class: "button", href: `${report}/result.json`, download: "" }, "result.json"), h("a", { class: "button", href: `${report}/rows.csv`, download: "" }, "rows.csv")),
+    h("div", { class: "actions" }, h("a", { class: "button main", href: `/reports/${id}`, "data-testid": "open-report" }, "Open the report"), h("a", { class: "button", href: `${report}/result.json`, download: "" }, "result.json"), h("a", { class: "button", href: `${report}/rows.csv`, download: "" }, "rows.csv"), h("a", { class: "button", href: `${report}/figures.csv`, download: "" }, "figures.csv")),
     h("iframe", { class: "report", title: "Report", src: report, sandbox: "" }),
   );
   say(result.verdict.headline);

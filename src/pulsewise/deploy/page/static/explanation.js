@@ -30,19 +30,28 @@ export async function explanation(into, path, model, at) {
 
 function show(out, found) {
   const { samples, attribution, rate, start_s: start } = found;
-  const canvas = h("canvas", { role: "img", "aria-label": "The window, shaded where it moves the answer" });
   const times = samples.map((_, i) => start + i / rate);
+  const verdict = found.of_the_model
+    ? h("p", {}, h("strong", {}, "It is about the model. "), "With random weights the same method points elsewhere.")
+    : h("p", { class: "stamp" }, h("strong", {}, "It says nothing of this model. "), "With random weights the same method points to the same places.");
+  if (!attribution.length) {
+    fill(out, empty("Nothing can be drawn of this model", ""), h("ul", {}, found.words.map((text) => h("li", {}, text))));
+    return;
+  }
+  const canvas = h("canvas", { role: "img", "aria-label": "The window, shaded where it moves the answer" });
+  const answer = found.value === null ? "No estimate" : `${name(found.quantity)} ${amount(found.value, found.unit)}`;
   fill(
     out,
-    h("figure", {}, canvas, h("figcaption", {}, h("b", {}, `${name(found.quantity)} ${amount(found.value, found.unit)}, window at ${clock(start, 10)}. `), "Blue raises the answer, orange lowers it; the stronger, the more.")),
-    found.checks ? h("dl", { class: "plain" }, Object.entries(found.checks).map(([key, value]) => [h("dt", {}, name(key)), h("dd", {}, String(value))])) : null,
+    h("figure", { class: "explained", "data-testid": "explained" }, canvas, h("figcaption", {}, h("b", {}, `${answer}, window at ${clock(start, 10)}. `), `${found.method}. Blue raises the answer, orange lowers it; the stronger, the more.`)),
+    verdict,
+    h("ul", {}, found.words.map((text) => h("li", {}, text))),
   );
-  const most = Math.max(...attribution.map(Math.abs)) || 1;
+  const most = Math.max(...attribution.map((a) => Math.abs(a ?? 0))) || 1;
   picture(canvas, (made, ink) => {
-    const { px, py } = axes(made, ink, { x: [times[0], times[times.length - 1]], y: extent(samples), xLabel: "s", left: 40 });
+    const { px, py } = axes(made, ink, { x: [times[0], times[times.length - 1]], y: extent(samples), xLabel: "s", left: 46 });
     const wide = Math.max(1, px(times[1]) - px(times[0]) + 0.5);
     attribution.forEach((a, i) => {
-      made.c.globalAlpha = 0.5 * Math.abs(a / most);
+      made.c.globalAlpha = 0.6 * Math.abs((a ?? 0) / most);
       made.c.fillStyle = a > 0 ? ink.model : ink.control;
       made.c.fillRect(px(times[i]), 8, wide, made.h - 42);
     });

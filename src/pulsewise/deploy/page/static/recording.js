@@ -164,7 +164,7 @@ function lane() {
   const wanted = found.find((q) => q.key === state.quantity) || (state.predicted && found.find((q) => q.key.startsWith("model:"))) || found[0];
   fill($("quantity"), found.length ? found.map((q) => h("option", { value: q.key, selected: q === wanted }, q.key.startsWith("model:") ? `${q.title} (${state.model})` : q.title)) : h("option", { value: "" }, "none"));
   const plain = wanted?.key.replace("model:", "");
-  Object.assign(scope, { quantity: wanted || null, rows: wanted?.rows || [], references: state.references.filter((r) => r.quantity === plain) });
+  Object.assign(scope, { quantity: wanted || null, rows: wanted?.rows || [], references: state.references.filter((r) => r.quantity === plain && r.time_s !== null) });
   scope.draw();
 }
 

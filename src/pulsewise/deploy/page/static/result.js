@@ -1,10 +1,10 @@
 // What came of a recording: vital signs, estimates with intervals, why there are none, references, report, files.
 
-import { get, offered, post, send } from "./api.js";
+import { get, offered, post, put } from "./api.js";
 import { downloads } from "./downloads.js";
 import { $, busy, empty, fill, h, problem, say, sentence, table } from "./dom.js";
 import { modelOptions, quantitiesOf, summariesIn } from "./estimates.js";
-import { amount, figure, onUnits, range, shownUnit, stored } from "./units.js";
+import { amount, figure, onUnits, range, shownUnit } from "./units.js";
 import { summary } from "./vitals.js";
 import { clock, count, name, reason, reasons } from "./words.js";
 
@@ -156,6 +156,7 @@ async function known_references() {
   try {
     const found = offered("/api/recordings/{recording}/references") ? await get(`${path}/references`) : {};
     state.references = found.references || [];
+    if (state.references.length) $("report-quantity").value = state.references.at(-1).quantity;
     showReferences();
   } catch {
     fill($("references-body"), empty("No reference value yet"));
@@ -167,7 +168,7 @@ function showReferences() {
   fill(
     $("references-body"),
     references.length
-      ? table(references.slice(0, 200), [["At", (r) => clock(r.time_s, 10)], ["Quantity", (r) => name(r.quantity)], ["Value", (r) => amount(r.value, r.unit)], ["From", (r) => r.source || (r.typed ? "typed" : "file")]], count(references.length, "reference value"), { label: "Reference values" })
+      ? table(references.slice(0, 200), [["At", (r) => (r.time_s === null ? "whole recording" : clock(r.time_s, 10))], ["Quantity", (r) => name(r.quantity)], ["Value", (r) => [amount(r.value, r.unit), r.flag ? h("small", {}, r.flag) : null]]], count(references.length, "reference value"), { label: "Reference values" })
       : empty("No reference value yet", "Without one there are estimates, and nothing to judge them by."),
   );
 }
@@ -176,7 +177,8 @@ $("type").addEventListener("submit", async (event) => {
   event.preventDefault();
   const quantity = $("ref-quantity").value;
   const u = UNITS[quantity] || "";
-  const row = { time_s: Number($("ref-time").value), quantity, value: stored(Number($("ref-value").value), u), unit: u };
+  const at = $("ref-time").value;
+  const row = { time_s: at === "" ? null : Number(at), quantity, value: Number($("ref-value").value), unit: shownUnit(u) };
   try {
     await post(`${path}/references`, { references: [row] });
     $("ref-value").value = "";
@@ -187,26 +189,31 @@ $("type").addEventListener("submit", async (event) => {
   }
 });
 
-$("ref-file").addEventListener("change", async () => {
-  const form = new FormData();
-  form.append("file", $("ref-file").files[0]);
+async function table_of(file) {
   try {
-    await send(`${path}/references`, form);
+    await put(`${path}/references`, await file.text(), "text/csv");
+    say("The reference values are kept.");
     await known_references();
   } catch (error) {
     fill($("references-body"), problem(error));
   }
   $("ref-file").value = "";
-});
+}
+
+$("ref-file").addEventListener("change", () => $("ref-file").files[0] && table_of($("ref-file").files[0]));
+for (const kind of ["dragover", "drop"]) $("ref-drop").addEventListener(kind, (event) => event.preventDefault());
+$("ref-drop").addEventListener("drop", (event) => event.dataTransfer.files[0] && table_of(event.dataTransfer.files[0]));
+
+/** Whether the model says anything of the quantity of the report; vital signs need none. */
+const answers = () => summariesIn(state.predicted || {}).some((s) => s.quantity === $("report-quantity").value);
 
 $("make").addEventListener("click", async () => {
   const into = $("report-body");
   fill(into, busy("Judging …"));
   try {
-    const query = new URLSearchParams(state.model ? { model: state.model } : {});
+    const query = new URLSearchParams({ quantity: $("report-quantity").value, ...(state.model && answers() ? { model: state.model } : {}) });
     const made = await post(`${path}/report?${query}`);
-    const report = made.report;
-    const number = report.split("/").filter(Boolean).pop();
+    const { report, id: number } = made;
     fill(into, made.result?.verdict ? h("p", { class: "lead" }, sentence(made.result.verdict.headline)) : null, h("div", { class: "actions" }, h("a", { class: "button main", href: `/reports/${number}`, "data-testid": "open-report" }, "Open the report"), h("a", { class: "button", href: `${report}/result.json`, download: "" }, "result.json"), h("a", { class: "button", href: `${report}/rows.csv`, download: "" }, "rows.csv")), h("iframe", { class: "report", title: "Report", src: report, sandbox: "" }));
   } catch (error) {
     fill(into, problem(error));

@@ -1,31 +1,40 @@
 // A run: how its training goes, what came out, and the recipe that decides it.
 
 import { get } from "./api.js";
-import { $, busy, empty, fill, h, problem, say } from "./dom.js";
+import { $, busy, empty, fill, h, problem, say, sentence, table } from "./dom.js";
 import { axes, extent, line, picture } from "./drawing.js";
-import { day } from "./words.js";
+import { count, day, duration } from "./words.js";
 
-const path = `/api/runs/${encodeURIComponent(location.pathname.split("/")[2])}`;
+const name = location.pathname.split("/")[2];
+const path = `/api/runs/${name}`;
 const into = $("run");
 const progress = h("div", { "data-testid": "progress" });
-let [shown, redraw, epochs] = [0, null, []];
+const EVERY_MS = 2000;
+let [folds, again, drawn, shown] = [[], [], "", 0];
 
 fill(into, busy("Reading the run …"));
 try {
-  const run = await get(path);
+  const one = await get(path);
+  const ORDER = ["store", "split", "train", "evaluate", "report"];
+  const at = (stage) => (ORDER.indexOf(stage) + 1 || ORDER.length + 1);
+  const stages = Object.entries(one.run.stages || {}).sort((a, b) => at(a[0]) - at(b[0]));
+  const facts = [["Seed", one.run.seed], ["Commit", one.run.commit?.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1")], ["Recipe", one.run.recipe], ["Data", one.run.data], ["Versions", Object.entries(one.run.versions || {}).map(([k, v]) => `${k} ${v}`).join(", ")]];
   fill(
     into,
-    run.headline ? h("p", { class: "lead" }, run.headline) : null,
-    h("dl", { class: "plain" }, [["State", run.state], ["Model", run.model], ["Task", run.task], ["Begun", run.started && day(run.started)], ["Commit", run.commit], ["Fingerprint", run.fingerprint]].filter(([, v]) => v).map(([k, v]) => [h("dt", {}, k), h("dd", {}, String(v))])),
-    run.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: run.report }, "Report of this run")) : null,
+    (one.result.stamps || []).map((text) => h("p", { class: "stamp" }, text)),
+    one.headline ? h("p", { class: "lead" }, sentence(one.headline)) : null,
+    table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages" }),
+    h("dl", { class: "plain" }, facts.filter(([, v]) => v !== undefined && v !== null && v !== "" && v !== "unknown").map(([k, v]) => [h("dt", {}, k), h("dd", {}, String(v))])),
+    one.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: `${path}/report`, "data-testid": "run-report" }, "Report of this run")) : null,
     h("section", {}, h("h2", {}, "Training"), progress),
-    run.recipe ? h("section", {}, h("h2", {}, "Recipe"), h("pre", { tabindex: "0" }, typeof run.recipe === "string" ? run.recipe : JSON.stringify(run.recipe, null, 2))) : null,
+    one.recipe ? h("section", {}, h("h2", {}, "Recipe"), h("pre", { tabindex: "0" }, one.recipe)) : null,
   );
   await follow();
 } catch (error) {
   fill(into, problem(error));
 }
 
+/** Look again every two seconds until the training is done. */
 async function follow() {
   let found;
   try {
@@ -34,38 +43,41 @@ async function follow() {
     fill(progress, problem(error));
     return;
   }
-  epochs = found.epochs || found.rows || [];
-  if (!epochs.length) fill(progress, empty("Nothing was trained step by step", "A model without epochs is fitted at once."));
-  else {
-    if (!redraw) {
-      const loss = h("canvas", { role: "img", "aria-label": "Loss on training people by epoch" });
-      const measure = h("canvas", { role: "img", "aria-label": "The figure on validation people by epoch" });
-      fill(progress, h("p", { class: "note", id: "now", "aria-live": "polite" }), h("div", { class: "pictures" }, h("figure", {}, loss, h("figcaption", {}, h("b", {}, "Training people. "), "Loss by epoch.")), h("figure", {}, measure, h("figcaption", {}, h("b", {}, "Validation people. "), `${found.measure || "The figure"} by epoch; the dot marks the weights that are kept.`))));
-      const [a, b] = [chart(loss, (e) => e.loss ?? e.train_loss, false), chart(measure, (e) => e.measure ?? e.validation ?? e.val, true)];
-      redraw = () => (a(), b());
-    }
-    redraw();
-    $("now").textContent = `${epochs.length} ${found.total ? `of ${found.total} ` : ""}epochs${found.running ? ", still training" : ""}.`;
-    if (epochs.length > shown && shown) say(`epoch ${epochs.length}`);
-    shown = epochs.length;
-  }
-  if (found.running) setTimeout(follow, 2000);
+  folds = found.folds.filter((fold) => fold.history.length);
+  if (!folds.length) fill(progress, found.done ? empty("Nothing was trained step by step", "A model without epochs is fitted at once.") : empty("Training has not begun", "This page looks again by itself."));
+  else show();
+  const epochs = folds.reduce((sum, fold) => sum + fold.history.length, 0);
+  if (shown && epochs > shown) say(count(epochs, "epoch"));
+  shown = epochs;
+  if ($("now")) $("now").textContent = `${count(epochs, "epoch")} in ${count(folds.length, "fold")}${found.done ? "." : ", still training."}`;
+  if (!found.done) setTimeout(follow, EVERY_MS);
 }
 
-function chart(canvas, pick, best) {
+/** A chart per figure that the history holds, a line per fold. */
+function show() {
+  const columns = Object.keys(folds[0].history[0]).filter((key) => !["epoch", "seconds", "step"].includes(key) && folds.some((fold) => fold.history.some((row) => row[key] !== null)));
+  if (columns.join() !== drawn) {
+    drawn = columns.join();
+    const charts = columns.map((key) => [key, h("canvas", { role: "img", "aria-label": `${key} by epoch` })]);
+    fill(progress, h("p", { class: "note", id: "now", "aria-live": "polite" }), h("div", { class: "pictures" }, charts.map(([key, canvas]) => h("figure", {}, canvas, h("figcaption", {}, h("b", {}, `${key.replaceAll("_", " ")}. `), folds.length > 1 ? "A line per fold." : "By epoch.")))));
+    again = charts.map(([key, canvas]) => chart(canvas, key));
+  }
+  for (const draw of again) draw();
+}
+
+function chart(canvas, key) {
   return picture(canvas, (made, ink) => {
-    const xs = epochs.map((e, i) => e.epoch ?? i + 1);
-    const ys = epochs.map(pick);
-    const { px, py } = axes(made, ink, { x: [xs[0], xs[xs.length - 1] + (xs.length < 2)], y: extent(ys), xLabel: "epoch" });
-    made.c.strokeStyle = best ? ink.control : ink.model;
-    made.c.lineWidth = 2;
-    line(made.c, xs, ys, px, py);
-    const kept = epochs.findIndex((e) => e.best || e.kept);
-    if (best && kept >= 0) {
-      made.c.fillStyle = ink.control;
-      made.c.beginPath();
-      made.c.arc(px(xs[kept]), py(ys[kept]), 4.5, 0, 7);
-      made.c.fill();
+    const longest = Math.max(...folds.map((fold) => fold.history.length));
+    const y = extent(folds.flatMap((fold) => fold.history.map((row) => row[key])));
+    const { px, py } = axes(made, ink, { x: [1, Math.max(2, longest)], y: y[0] === y[1] ? [y[0] - 1, y[1] + 1] : y, xLabel: "epoch", left: 58 });
+    made.c.strokeStyle = /train/.test(key) || key === "loss" ? ink.model : ink.control;
+    made.c.fillStyle = made.c.strokeStyle;
+    made.c.lineWidth = 1.75;
+    for (const fold of folds) {
+      const xs = fold.history.map((row, i) => row.epoch ?? i + 1);
+      const ys = fold.history.map((row) => row[key]);
+      line(made.c, xs, ys, px, py);
+      if (ys.length === 1 && ys[0] !== null) made.c.fillRect(px(xs[0]) - 2, py(ys[0]) - 2, 4, 4);
     }
   });
 }

@@ -1,6 +1,5 @@
 import { get, offered } from "./api.js";
 import { $, busy, empty, fill, h, problem, table } from "./dom.js";
-import { day } from "./words.js";
 
 const into = $("runs");
 fill(into, busy("Looking …"));
@@ -12,10 +11,8 @@ try {
       ? table(
           runs,
           [
-            ["Run", (r) => [h("a", { href: `/runs/${encodeURIComponent(r.name)}` }, r.name), h("small", {}, r.summary || "")], "name"],
-            ["State", (r) => r.state || (r.finished ? "finished" : "running")],
-            ["Model", (r) => r.model || "–"],
-            ["Begun", (r) => (r.started ? day(r.started) : "–")],
+            ["Run", (r) => h("a", { href: `/runs/${encodeURIComponent(r.name)}` }, r.name), "name"],
+            ["Stages done", (r) => r.stages.join(" → ") || "none yet"],
             ["Verdict", (r) => r.headline || "–", "text"],
           ],
           "",

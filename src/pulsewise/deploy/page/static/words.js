@@ -56,4 +56,4 @@ export function bytes(n) {
 /** A rate without trailing zeros. */
 export const hertz = (rate) => `${Number(rate.toFixed(3))} Hz`;
 
-export const day = (iso) => (iso ? iso.replace("T", " ").replace(/(\.\d+)?(\+00:00|Z)$/, " UTC") : "unknown");
+export const day = (iso) => (iso ? iso.replace("T", " ").replace(/(:\d\d)(\.\d+)?(\+00:00|Z)$/, "$1 UTC") : "unknown");
