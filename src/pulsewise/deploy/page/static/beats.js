@@ -84,6 +84,7 @@ export class BeatEditor {
   goto(t) {
     if (t === undefined) return;
     this.scope.cursor = t;
+    this.scope.onCursor?.();
     this.view.reveal(t);
     say(`${clock(t, 10)}${this.near(t) === null ? "" : ", a beat"}`);
     this.scope.draw();
@@ -148,7 +149,7 @@ export class BeatEditor {
               ["Removed", (e) => times(e, "remove").join(", ") || "–"],
             ],
             "Every correction so far. It goes into the report and every download.",
-            { label: "Corrections", class: "words" },
+            { label: "Corrections", class: "words wide" },
           )
         : h("p", { class: "note" }, "No beat has been corrected."),
     );

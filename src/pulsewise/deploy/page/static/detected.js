@@ -42,7 +42,7 @@ export function detected(one) {
         ["Gaps", (c) => (c.gaps.length ? [String(c.gaps.length), h("small", {}, duration(c.gaps.reduce((s, [a, b]) => s + b - a, 0)))] : "none")],
       ],
       "Signals of the recording.",
-      { label: "Signals" },
+      { label: "Signals", class: "wide" },
     ),
   ];
   if (one.notes?.length) {

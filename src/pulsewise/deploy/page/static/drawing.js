@@ -16,8 +16,8 @@ export function picture(canvas, draw) {
 }
 
 /** Axes with few labels; gives the functions from data to pixels. */
-export function axes({ c, w, h }, ink, { x, y, xLabel = "", yLabel = "", left = 46, ticksY = 4, ticksX = 5 }) {
-  const [bottom, top, right] = [34, 8, 8];
+export function axes({ c, w, h }, ink, { x, y, unit = "", left = 46 }) {
+  const [bottom, top, right] = [24, 8, 16];
   const px = (v) => left + ((v - x[0]) / (x[1] - x[0] || 1)) * (w - left - right);
   const py = (v) => h - bottom - ((v - y[0]) / (y[1] - y[0] || 1)) * (h - bottom - top);
   c.font = `12px ${getComputedStyle(document.body).fontFamily}`;
@@ -26,7 +26,7 @@ export function axes({ c, w, h }, ink, { x, y, xLabel = "", yLabel = "", left = 
   c.lineWidth = 1;
   c.textBaseline = "middle";
   c.textAlign = "right";
-  for (const t of ticks(y[0], y[1], ticksY)) {
+  for (const t of ticks(y[0], y[1], 4)) {
     c.beginPath();
     c.moveTo(left, Math.round(py(t)) + 0.5);
     c.lineTo(w - right, Math.round(py(t)) + 0.5);
@@ -34,11 +34,8 @@ export function axes({ c, w, h }, ink, { x, y, xLabel = "", yLabel = "", left = 
     c.fillText(String(t).replace("-", "−"), left - 7, py(t));
   }
   c.textAlign = "center";
-  for (const t of ticks(x[0], x[1], ticksX)) c.fillText(String(t).replace("-", "−"), px(t), h - bottom + 12);
-  c.textAlign = "right";
-  c.fillText(xLabel, w - right, h - 7);
+  for (const t of ticks(x[0], x[1], 5)) c.fillText(`${String(t).replace("-", "−")}${unit && ` ${unit}`}`, px(t), h - bottom + 13);
   c.textAlign = "left";
-  c.fillText(yLabel, 0, h - 7);
   return { px, py };
 }
 

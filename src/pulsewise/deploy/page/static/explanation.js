@@ -48,12 +48,12 @@ function show(out, found) {
   );
   const most = Math.max(...attribution.map((a) => Math.abs(a ?? 0))) || 1;
   picture(canvas, (made, ink) => {
-    const { px, py } = axes(made, ink, { x: [times[0], times[times.length - 1]], y: extent(samples), xLabel: "s", left: 46 });
+    const { px, py } = axes(made, ink, { x: [times[0], times[times.length - 1]], y: extent(samples), unit: "s", left: 46 });
     const wide = Math.max(1, px(times[1]) - px(times[0]) + 0.5);
     attribution.forEach((a, i) => {
       made.c.globalAlpha = 0.6 * Math.abs((a ?? 0) / most);
       made.c.fillStyle = a > 0 ? ink.model : ink.control;
-      made.c.fillRect(px(times[i]), 8, wide, made.h - 42);
+      made.c.fillRect(px(times[i]), 8, wide, made.h - 32);
     });
     made.c.globalAlpha = 1;
     made.c.strokeStyle = ink.ink;

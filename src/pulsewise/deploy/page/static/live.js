@@ -6,14 +6,13 @@ import { modelOptions } from "./estimates.js";
 import { begin, hatch, palette } from "./lanes.js";
 import { figure, onUnits, range, shownUnit } from "./units.js";
 import { cell } from "./vitals.js";
-import { clock, duration, name, reasons } from "./words.js";
+import { RHYTHMS, clock, duration, name, reasons } from "./words.js";
 
 const STATES = { warming: "warming up", ok: "ok", low_quality: "low quality", no_contact: "no contact", stale: "stale: nothing arrives", error: "error", closed: "ended", idle: "not started" };
 const SHOWN_S = 12;
 const AHEAD_S = 60;
-const NOT_ESTIMATES = new Set(["window", "start_s", "end_s", "state", "quality", "latency_s", "dropped", "sequence", "reasons", "type", "quality_reasons", "rhythm"]);
 
-const live = { socket: null, one: null, channel: null, sent: 0, samples: [], answers: [], state: "idle", dropped: 0, last: null, latencies: [] };
+const live = { socket: null, one: null, channel: null, sent: 0, samples: [], answers: [], state: "idle", dropped: 0, last: null, latencies: [], delay: 0, models: new Map() };
 let colours = palette();
 onTheme(() => (colours = palette()));
 
@@ -37,7 +36,7 @@ async function open() {
       pick();
       $("start").disabled = false;
     }
-    await modelOptions($("model"), "");
+    if ((await modelOptions($("model"), "")).length) for (const model of (await get("/api/models")).models) live.models.set(model.name, model);
   } catch (error) {
     fill($("trouble"), problem(error));
   }
@@ -50,7 +49,17 @@ function start() {
   live.channel = live.one.channels.find((c) => c.name === $("channel").value);
   Object.assign(live, { sent: 0, samples: [], answers: [], dropped: 0, last: null, latencies: [] });
   const query = new URLSearchParams({ rate: live.channel.rate, kind: live.channel.kind });
-  if ($("model").value) query.set("model", $("model").value);
+  live.sending = [live.channel];
+  const model = live.models.get($("model").value);
+  if (model) {
+    query.set("model", model.name);
+    const wanted = model.input.channels.map((name) => live.one.channels.find((c) => c.name === name) || live.one.channels.find((c) => c.kind === name));
+    if (wanted.length > 1 || wanted[0]) live.sending = wanted;
+    if (live.sending.some((c) => !c || c.rate !== live.channel.rate)) {
+      fill($("trouble"), problem({ title: "The recording does not fit the model", detail: `it needs ${model.input.channels.join(", ")}, all at one rate`, fix: "choose another model or recording" }));
+      return;
+    }
+  }
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/streams?${query}`);
   socket.binaryType = "arraybuffer";
   live.socket = socket;
@@ -62,7 +71,7 @@ function start() {
   socket.addEventListener("open", () => feed(socket).catch((error) => fill($("trouble"), problem(error))));
   socket.addEventListener("message", (event) => take(JSON.parse(event.data)));
   socket.addEventListener("close", (event) => {
-    if (live.socket === socket) stop(event.code === 1000 || event.code === 1005 ? "closed" : "error", event.reason || (event.code === 1006 ? "the server closed the connection" : `closed with ${event.code}`));
+    if (live.socket === socket) stop(event.code === 1000 || event.code === 1005 ? "closed" : "error", event.code === 1000 ? "the recording is at its end" : event.reason || (event.code === 1006 ? "the server closed the connection" : `closed with ${event.code}`));
   });
 }
 
@@ -92,22 +101,24 @@ async function feed(socket) {
   const begun = performance.now();
   for (let from = begin_s; from < end && socket.readyState === 1; from += AHEAD_S) {
     const to = Math.min(from + AHEAD_S, end);
-    const values = await raw(one.id, channel, from, to);
+    const all = await Promise.all(live.sending.map((c) => raw(one.id, c, from, to)));
+    const values = live.sending.includes(channel) ? all[live.sending.indexOf(channel)] : all[0];
     for (let i = 0; i < values.length && socket.readyState === 1; i += piece) {
       const part = values.slice(i, i + piece);
+      const together = new Float32Array(part.length * all.length);
+      all.forEach((one_, k) => together.set(one_.subarray(i, i + part.length), k * part.length));
       const due = begun + ((live.sent + part.length / channel.rate) * 1000) / speed;
       const wait = due - performance.now();
       if (wait > 4) await new Promise((done) => setTimeout(done, wait));
       if (socket.readyState !== 1) return;
-      socket.send(part.buffer);
+      socket.send(together.buffer);
       live.sent += part.length / channel.rate;
       live.samples.push(...part);
       const most = Math.ceil(SHOWN_S * channel.rate);
       if (live.samples.length > most) live.samples.splice(0, live.samples.length - most);
     }
   }
-  await new Promise((done) => setTimeout(done, 1500));
-  if (live.socket === socket) stop("closed", "the recording is at its end");
+  if (socket.readyState === 1) socket.send(JSON.stringify({ end: true })); // the server says the rest, then closes
 }
 
 async function raw(id, channel, t0, t1) {
@@ -121,9 +132,11 @@ async function raw(id, channel, t0, t1) {
 }
 
 function take(answer) {
-  if (answer.state) set(answer.state, reasons(answer.reasons || answer.quality_reasons));
-  if (typeof answer.dropped === "number") live.dropped = answer.dropped;
-  if (typeof answer.latency_s === "number") live.latencies = [...live.latencies.slice(-200), answer.latency_s];
+  if (answer.error) fill($("trouble"), problem({ ...answer.error, title: "The stream was refused", detail: answer.error.what }));
+  if (typeof answer.delay_s === "number") live.delay = answer.delay_s;
+  if (answer.state) set(answer.state);
+  if (typeof answer.dropped_samples === "number") live.dropped += answer.dropped_samples / live.channel.rate;
+  if (typeof answer.lag_s === "number") live.latencies = [...live.latencies.slice(-200), answer.lag_s];
   const estimates = estimatesIn(answer);
   if (estimates.length) {
     live.last = answer;
@@ -132,11 +145,9 @@ function take(answer) {
   }
 }
 
-/** What an answer says of each quantity, wherever it says it. */
+/** What an answer says of each quantity. */
 function estimatesIn(answer) {
-  const found = answer.vitals || answer.estimates || answer;
-  if (Array.isArray(found)) return found.map((e) => [e.quantity, e.value === null || e.value === undefined ? { abstained: e.reasons } : e]);
-  return Object.entries(found).filter(([key, v]) => v && typeof v === "object" && !Array.isArray(v) && !NOT_ESTIMATES.has(key) && ("value" in v || "abstained" in v));
+  return Object.entries(answer).filter(([, v]) => v && typeof v === "object" && !Array.isArray(v) && ("value" in v || "abstained" in v));
 }
 
 function show() {
@@ -145,7 +156,7 @@ function show() {
   const rows = live.answers.slice(-12).reverse();
   fill(
     $("log"),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The last answers" }, h("table", {}, h("caption", {}, "The last answers, newest first."), h("thead", {}, h("tr", {}, ["Until", "State", "Quality", ...estimatesIn(rows[0]).map(([key]) => name(key))].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, rows.map((a) => h("tr", {}, h("th", { scope: "row" }, clock(a.end_s ?? 0, 60)), h("td", {}, STATES[a.state] || a.state || "–"), h("td", {}, typeof a.quality === "number" ? a.quality.toFixed(2) : "–"), estimatesIn(a).map(([, g]) => h("td", {}, g.abstained ? h("span", { class: "abstained" }, reasons(g.abstained)) : [typeof g.value === "string" ? g.value : `${figure(g.value, g.unit)} ${shownUnit(g.unit) ?? ""}`, h("small", {}, range(g.low, g.high, g.unit))]))))))),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The last answers" }, h("table", {}, h("caption", {}, "The last answers, newest first."), h("thead", {}, h("tr", {}, ["Until", "State", "Quality", ...estimatesIn(rows[0]).map(([key]) => name(key))].map((t) => h("th", { scope: "col" }, t)))), h("tbody", {}, rows.map((a) => h("tr", {}, h("th", { scope: "row" }, clock(a.end_s ?? 0, 60)), h("td", {}, STATES[a.state] || a.state || "–"), h("td", {}, typeof a.quality === "number" ? a.quality.toFixed(2) : "–"), estimatesIn(a).map(([, g]) => h("td", {}, g.abstained ? h("span", { class: "abstained" }, reasons(g.abstained)) : [typeof g.value === "string" ? RHYTHMS[g.value] || g.value : `${figure(g.value, g.unit)} ${shownUnit(g.unit) ?? ""}`, h("small", {}, typeof g.value === "string" ? "" : range(g.low, g.high, g.unit))]))))))),
   );
 }
 onUnits(show);
@@ -155,9 +166,10 @@ function paint() {
   const made = begin(canvas);
   const { samples, channel } = live;
   $("sent").textContent = duration(live.sent);
-  $("dropped").textContent = String(live.dropped);
+  $("dropped").textContent = duration(live.dropped);
   const sorted = [...live.latencies].sort((a, b) => a - b);
   $("latency").textContent = sorted.length ? `${(1000 * sorted[sorted.length >> 1]).toFixed(0)} ms` : "–";
+  $("latency-what").textContent = sorted.length ? `samples in to answer out, at most ${(1000 * sorted[sorted.length - 1]).toFixed(0)} ms${live.delay ? `; filters wait ${live.delay.toFixed(1)} s for samples` : ""}` : "samples in to answer out";
   if (made && samples.length && channel) {
     const { c, w, h: height } = made;
     let [low, high] = [Infinity, -Infinity];

@@ -30,7 +30,7 @@ async function show() {
                 ["Computed by", (m) => m.runs_on],
               ],
               "",
-              { label: "Models", class: "words" },
+              { label: "Models", class: "words wide" },
             )
           : empty("No model is served", "Start the server with one: pulsewise serve runs/demo. Drawing, measuring and comparing need none."),
       );

@@ -74,6 +74,7 @@ function begin() {
   editor = new BeatEditor(path, scope, view, { onApplied: measure, channel: () => state.channel });
   view.onChange(permalink);
   view.onChange(() => readout(null));
+  scope.onCursor = () => readout(null);
   const acts = { back: () => view.pan(-0.75), on: () => view.pan(0.75), closer: () => view.zoom(0.5), away: () => view.zoom(2), all: () => view.set(view.start, view.end) };
   for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", acts[button.dataset.do]);
   $("quantity").addEventListener("change", () => {
@@ -151,6 +152,7 @@ async function measure() {
   }
   state.measuring = false;
   lane();
+  readout(null);
 }
 
 /** The quantities that can be drawn: measured ones, then those of the model. */

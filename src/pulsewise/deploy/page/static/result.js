@@ -168,7 +168,7 @@ function showReferences() {
   fill(
     $("references-body"),
     references.length
-      ? table(references.slice(0, 200), [["At", (r) => (r.time_s === null ? "whole recording" : clock(r.time_s, 10))], ["Quantity", (r) => name(r.quantity)], ["Value", (r) => [amount(r.value, r.unit), r.flag ? h("small", {}, r.flag) : null]]], count(references.length, "reference value"), { label: "Reference values" })
+      ? table(references.slice(0, 200), [["At", (r) => (r.time_s === null ? "whole recording" : clock(r.time_s, 10))], ["Quantity", (r) => name(r.quantity)], ["Value", (r) => [amount(r.value, r.unit), r.flag && r.flag !== "ok" ? h("small", {}, r.flag) : null]]], count(references.length, "reference value"), { label: "Reference values" })
       : empty("No reference value yet", "Without one there are estimates, and nothing to judge them by."),
   );
 }

@@ -23,7 +23,7 @@ try {
     into,
     (one.result.stamps || []).map((text) => h("p", { class: "stamp" }, text)),
     one.headline ? h("p", { class: "lead" }, sentence(one.headline)) : null,
-    table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages" }),
+    table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages", class: "words wide" }),
     h("dl", { class: "plain" }, facts.filter(([, v]) => v !== undefined && v !== null && v !== "" && v !== "unknown").map(([k, v]) => [h("dt", {}, k), h("dd", {}, String(v))])),
     one.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: `${path}/report`, "data-testid": "run-report" }, "Report of this run")) : null,
     h("section", {}, h("h2", {}, "Training"), progress),
@@ -69,7 +69,7 @@ function chart(canvas, key) {
   return picture(canvas, (made, ink) => {
     const longest = Math.max(...folds.map((fold) => fold.history.length));
     const y = extent(folds.flatMap((fold) => fold.history.map((row) => row[key])));
-    const { px, py } = axes(made, ink, { x: [1, Math.max(2, longest)], y: y[0] === y[1] ? [y[0] - 1, y[1] + 1] : y, xLabel: "epoch", left: 58 });
+    const { px, py } = axes(made, ink, { x: [1, Math.max(2, longest)], y: y[0] === y[1] ? [y[0] - 1, y[1] + 1] : y, left: 58 });
     made.c.strokeStyle = /train/.test(key) || key === "loss" ? ink.model : ink.control;
     made.c.fillStyle = made.c.strokeStyle;
     made.c.lineWidth = 1.75;

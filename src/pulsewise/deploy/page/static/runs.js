@@ -16,7 +16,7 @@ try {
             ["Verdict", (r) => r.headline || "–", "text"],
           ],
           "",
-          { label: "Runs", class: "words" },
+          { label: "Runs", class: "words wide" },
         )
       : empty("No run is here yet", "pulsewise run leaves a folder per run; start the server with --runs FOLDER to see them."),
   );

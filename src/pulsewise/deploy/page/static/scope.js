@@ -66,7 +66,7 @@ export class Scope {
         scales: { x: { time: false, auto: false, range: () => [this.view.t0, this.view.t1] }, y: { range: () => [this.frame?.low ?? 0, this.frame?.high ?? 1] } },
         axes: [
           { ...axis, size: 26, space: 90, incrs: SPLITS, filter: (u, at) => at.map((t) => (u.valToPos(t, "x") > u.bbox.width / (devicePixelRatio || 1) - 18 ? null : t)), values: (u, at) => at.map((t) => (t === null ? "" : label(t))) },
-          { ...axis, size: () => edge(), gap: 6, space: 44, values: (u, at) => at.map((v) => (Math.abs(v) >= 1e5 ? `${Number((v / 1000).toPrecision(4))}k` : String(Number(v.toPrecision(5))).replace("-", "−"))) },
+          { ...axis, size: () => edge(), gap: 6, space: 44, values: (u, at) => (Math.max(...at.map(Math.abs)) >= 1e5 ? at.map((v) => `${Number((v / 1000).toPrecision(5))}k`) : at.map((v) => String(Number(v.toPrecision(5))))).map((text) => text.replace("-", "−")) },
         ],
         series: [{}, { stroke: () => ink("ink"), width: 1.1, points: { show: false }, spanGaps: false }],
         hooks: { drawClear: [(u) => this.under(u)], draw: [(u) => this.over(u)] },

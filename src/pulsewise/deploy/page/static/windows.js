@@ -40,7 +40,7 @@ export async function windowsAndTemplate(into, path, model) {
   const flat = samples.map((w) => w[0]);
   const all = extent(flat.flat().concat(template[0]));
   picture(canvas, (made, ink) => {
-    const { px, py } = axes(made, ink, { x: [0, length / rate], y: all, xLabel: "s", left: 40 });
+    const { px, py } = axes(made, ink, { x: [0, length / rate], y: all, unit: "s", left: 40 });
     made.c.strokeStyle = ink.muted;
     made.c.globalAlpha = Math.max(0.06, Math.min(0.5, 8 / flat.length));
     made.c.lineWidth = 0.8;
@@ -56,5 +56,5 @@ export async function windowsAndTemplate(into, path, model) {
 function similar(found) {
   const rows = found.start_s.map((t, i) => ({ t, s: found.similarity[i] })).filter((r) => r.s !== null).sort((a, b) => a.s - b.s).slice(0, 5);
   const to = (t) => `?${new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(location.search)), t0: Math.max(0, t - 2), t1: t + found.length / found.rate + 2 })}#signal`;
-  return table(rows, [["Least like the template, at", (r) => h("a", { href: to(r.t) }, clock(r.t, 10))], ["Cosine", (r) => r.s.toFixed(3)]], "", { label: "Windows unlike the template" });
+  return table(rows, [["Least like the template, at", (r) => h("a", { href: to(r.t) }, clock(r.t, 10))], ["Cosine", (r) => r.s.toFixed(3).replace("-", "−")]], "", { label: "Windows unlike the template" });
 }

@@ -1,0 +1,148 @@
+"""Whole ways through the pages: by keyboard from a file to a report, beats by hand, two columns, live, other units."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi")
+axe_api = pytest.importorskip("axe_playwright_python.sync_playwright")
+
+pytestmark = pytest.mark.xdist_group("page")
+
+
+def focus(tab: Any, wanted: str, key: str = "Tab", most: int = 90) -> None:
+    """Press Tab until the element with this test id has the focus."""
+    for _ in range(most):
+        if tab.open.evaluate("() => document.activeElement && document.activeElement.dataset.testid") == wanted:
+            return
+        tab.open.keyboard.press(key)
+    raise AssertionError(f"{wanted} is not reached by {key}")
+
+
+def accessible(tab: Any) -> None:
+    found = axe_api.Axe().run(tab.open)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], finger: Path) -> None:
+    one = tab(reduced_motion="reduce")
+    one.go("/")
+    focus(one, "files")
+    with one.open.expect_file_chooser() as chooser:
+        one.open.keyboard.press("Enter")
+    chooser.value.set_files(finger)
+    one.open.wait_for_url("**/recordings/*", timeout=60_000)
+    one.settled()
+    focus(one, "model")
+    one.open.keyboard.type("small")
+    one.until(lambda s: s["quantity"] == "model:glucose")
+    focus(one, "view")
+    one.open.keyboard.press("+")
+    one.until(lambda s: s["t1"] - s["t0"] < 30)
+    focus(one, "result-link")
+    one.open.keyboard.press("Enter")
+    one.open.wait_for_url("**/result*")
+    one.get("quantity-glucose").wait_for()
+    for second, value in ((5, 98), (25, 104), (55, 99)):
+        focus(one, "ref-time", "Shift+Tab" if second > 5 else "Tab")
+        one.open.keyboard.press("Control+A")
+        one.open.keyboard.type(str(second))
+        focus(one, "ref-value")
+        one.open.keyboard.type(str(value))
+        one.open.keyboard.press("Enter")
+        one.get("references").get_by_text(f"{value} mg/dL").wait_for()
+    focus(one, "make-report")
+    one.open.keyboard.press("Enter")
+    one.get("open-report").wait_for(timeout=60_000)
+    accessible(one)
+    one.shot("way-result-report")
+    focus(one, "open-report")
+    one.open.keyboard.press("Enter")
+    one.open.wait_for_url("**/reports/*")
+    frame = one.open.frame_locator("[data-testid=report]")
+    frame.get_by_text("Not a medical device").first.wait_for()
+    moving = "() => document.getAnimations().filter((a) => a.playState === 'running').length"
+    assert one.open.evaluate(moving) == 0
+    one.shot("report-light-1280")
+    one.clean()
+
+
+def test_a_beat_is_removed_by_hand_with_who_and_why_and_everything_is_computed_again(
+    tab: Callable[..., Any], finger: Path
+) -> None:
+    one = tab()
+    one.upload(finger)
+    before = one.settled()["beats"]
+    one.get("edit").click()
+    assert one.open.evaluate("() => document.activeElement.id") == "view"
+    for key in ("b", "b", "Enter"):
+        one.open.keyboard.press(key)
+    assert one.until(lambda s: s["pending"])["pending"] == {"add": 0, "remove": 1}
+    accessible(one)
+    one.shot("way-beats")
+    one.get("who").fill("A. Reader")
+    one.get("why").fill("an artefact <b>here</b>")
+    one.get("apply").click()
+    after = one.until(lambda s: s["edits"] == 1 and not s["measuring"])
+    assert after["beats"] == before - 1 and after["pending"] is None
+    trail = one.get("trail")
+    trail.get_by_text("A. Reader").wait_for()
+    assert "<b>here</b>" in trail.inner_text()
+    one.get("model").select_option("small-glucose")
+    one.get("windows").get_by_text("Thick: their mean").wait_for(timeout=60_000)
+    accessible(one)
+    one.shot("way-model")
+    one.clean()
+
+
+def test_two_columns_are_judged_with_no_model(tab: Callable[..., Any]) -> None:
+    one = tab()
+    one.go("/compare")
+    one.get("judge").click()
+    one.get("problem").wait_for()
+    rng = random.Random(2)
+    pairs = [f"p{i % 10},{80 + 80 * rng.random():.0f},{90 + 50 * rng.random():.0f}" for i in range(60)]
+    one.get("pasted").fill("\n".join(["subject,reference,estimate", *pairs]))
+    one.get("preview").get_by_text("reference").wait_for()
+    one.get("judge").click()
+    one.get("open-report").wait_for(timeout=90_000)
+    assert "60 readings of 10 people" in one.get("verdict").inner_text()
+    accessible(one)
+    one.shot("way-compare")
+    assert one.open.frame_locator("iframe").get_by_text("Clinical standards").count()
+    one.clean()
+
+
+def test_a_recording_is_replayed_live(tab: Callable[..., Any], finger: Path) -> None:
+    one = tab()
+    one.upload(finger)
+    one.go("/live")
+    one.open.select_option("#speed", "16")
+    one.get("start").click()
+    state = one.until(lambda s: s.get("answers", 0) >= 3)
+    assert state["dropped"] == 0 and state["sent_s"] > 15
+    assert one.get("now").get_by_text("Heart rate").count() == 1
+    accessible(one)
+    one.shot("way-live")
+    one.until(lambda s: s["state"] == "closed")
+    one.clean()
+
+
+def test_units_are_those_chosen_on_every_page(tab: Callable[..., Any], finger: Path) -> None:
+    one = tab()
+    path = one.upload(finger)
+    one.go(f"{path}/result")
+    body = one.get("quantity-glucose")
+    body.wait_for(timeout=60_000)
+    milligrams = float(body.locator("dd").first.inner_text().split()[0])
+    one.open.get_by_role("radio", name="mmol/L").check()
+    body.get_by_text("mmol/L").first.wait_for()
+    assert float(body.locator("dd").first.inner_text().split()[0]) == pytest.approx(milligrams / 18.0156, abs=0.06)
+    one.go("/models/small-glucose")
+    assert one.open.get_by_role("radio", name="mmol/L").is_checked()
+    one.clean()
