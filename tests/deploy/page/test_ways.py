@@ -142,7 +142,9 @@ def test_units_are_those_chosen_on_every_page(tab: Callable[..., Any], finger: P
     milligrams = float(body.locator("dd").first.inner_text().split()[0])
     one.open.get_by_role("radio", name="mmol/L").check()
     body.get_by_text("mmol/L").first.wait_for()
-    assert float(body.locator("dd").first.inner_text().split()[0]) == pytest.approx(milligrams / 18.0156, abs=0.1)  # of a rounded value
+    assert float(body.locator("dd").first.inner_text().split()[0]) == pytest.approx(
+        milligrams / 18.0156, abs=0.1
+    )  # of a rounded value
     one.go("/models/small-glucose")
     assert one.open.get_by_role("radio", name="mmol/L").is_checked()
     one.clean()
