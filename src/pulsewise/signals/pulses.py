@@ -37,12 +37,14 @@ def polarity_of(work: list[Array], rate: float) -> int:
         slope = np.diff(samples)
         blocks = max(len(slope) // size, 1)
         rows = slope[: blocks * size].reshape(blocks, -1)
-        rows = rows - rows.mean(axis=1, keepdims=True)
-        square = rows * rows
-        sd = np.sqrt(square.mean(axis=1))
-        moving = sd > 0
-        third = np.einsum("ij,ij->i", square[moving], rows[moving]) / rows.shape[1] / sd[moving] ** 3
-        votes += float(np.clip(third, -1, 1).sum())
+        count = rows.shape[1]
+        first = np.add.reduce(rows, axis=1) / count
+        second = np.einsum("ij,ij->i", rows, rows) / count
+        third = np.einsum("ij,ij,ij->i", rows, rows, rows) / count
+        spread = second - first * first
+        moving = spread > 1e-12 * second
+        skew = (third - 3 * first * second + 2 * first**3)[moving] / spread[moving] ** 1.5
+        votes += float(np.clip(skew, -1, 1).sum())
     return -1 if votes < 0 else 1
 
 
@@ -210,7 +212,11 @@ def _steepest(summed: Array, rate: float) -> Index:
 
 def _summed_rises(x: Array, rate: float) -> Array:
     width = max(round(0.16 * rate), 1)
-    rise = np.cumsum(np.concatenate((np.zeros(width + 1), np.maximum(np.diff(x), 0.0))))
+    rise = np.zeros(len(x) + width)
+    inner = rise[width + 1 :]
+    np.subtract(x[1:], x[:-1], out=inner)
+    np.maximum(inner, 0.0, out=inner)
+    np.add.accumulate(inner, out=inner)
     return np.asarray(rise[width:] - rise[:-width])
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsewise.signals import filters
 from pulsewise.signals.beats import Beats, find_beats
+from pulsewise.signals.chain import plan
 from pulsewise.signals.front import samples_and_mask
 from pulsewise.signals.measured import Value, abstain
 
@@ -96,12 +96,13 @@ def fiducials(ppg: ArrayLike, rate: float, beats: Beats | None = None, *, valid:
         heights = dict.fromkeys(("systolic", "notch", "diastolic", *"abcde"), none)
         blank = dict.fromkeys((*POINTS, "end", "width_50"), none)
         return Fiducials(height=heights, **blank)
-    filled = x.astype(np.float64)
+    filled = x
     if not mask.all():
         at = np.arange(len(x))
-        filled = np.interp(at, at[mask], filled[mask]) if mask.any() else np.zeros(len(x))
-    smooth = filters.lowpass(filled, rate, LOWPASS_HZ) if rate > 2.5 * LOWPASS_HZ else filled
-    grid = (smooth if rate == GRID_HZ else filters.resample(smooth, rate, GRID_HZ)) * beats.polarity
+        filled = np.interp(at, at[mask], x[mask])
+    band = (0.0, LOWPASS_HZ) if rate > 2.5 * LOWPASS_HZ else None
+    grid = plan(rate, band=band, rate_out=GRID_HZ).run(filled)
+    grid *= beats.polarity
     step = np.append(beats.intervals(), np.nan)
     usual = float(np.nanmedian(step)) if np.isfinite(step).any() else 0.8
     after = np.where(np.isfinite(step), step, usual)
