@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.signals import front
 from pulsewise.signals.beats import Beats, find_beats
+from pulsewise.signals.order import median
 
 Array = NDArray[np.float64]
 
@@ -101,24 +102,27 @@ def doubts(
     found += _unit(height, unit) if kind == "ecg" and unit in _UNITS else []
     seconds = beats.intervals()
     seconds = seconds[np.isfinite(seconds)]
-    return (*found, *(_rate(60 / float(np.median(seconds)), rise_s, rate, kind) if len(seconds) else ()))
+    return (*found, *(_rate(60 / median(seconds), rise_s, rate, kind) if len(seconds) else ()))
 
 
 def _sizes(x: front.Samples, mask: NDArray[np.bool_], rate: float, kind: str, beats: Beats) -> tuple[float, float]:
     """Median height of the beats (unit of x) and the seconds they take: twice the R wave's width, or the rise."""
     reach = (0.14, 0.1) if kind == "ecg" else (0.7, 0.1)
-    before = min(reach[0], 0.8 * float(np.median(np.diff(beats.time))))
+    before = min(reach[0], 0.8 * median(beats.time[1:] - beats.time[:-1]))
     offsets = np.arange(-max(round(before * rate), 2), max(round(reach[1] * rate), 1) + 1)
     index = beats.index[(beats.index + offsets[0] >= 0) & (beats.index + offsets[-1] < len(x))]
     if len(index) < 3:
         return float("nan"), float("nan")
     index = index[:: max(len(index) // 200, 1)]
-    rows = np.asarray(x[index[:, None] + offsets], dtype=np.float64)
-    rows = rows[mask[index[:, None] + offsets].all(axis=1)]
+    places = index[:, None] + offsets
+    rows = np.asarray(x[places], dtype=np.float64)
+    if not mask.all():
+        rows = rows[mask[places].all(axis=1)]
     if len(rows) < 3:
         return float("nan"), float("nan")
-    beat = np.median(rows - np.median(rows, axis=1, keepdims=True), axis=0) * beats.polarity
-    height = float(np.median(np.ptp(rows, axis=1)))
+    rows -= np.median(rows, axis=1, keepdims=True)
+    beat = np.median(rows, axis=0) * beats.polarity
+    height = median(rows.max(axis=1) - rows.min(axis=1))
     top = -int(offsets[0])
     if kind == "ecg":  # width of the R wave at half its height, from foot to foot about twice that
         level = beat[top] - 0.5 * (beat[top] - float(np.median(beat)))

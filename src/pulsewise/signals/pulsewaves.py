@@ -9,6 +9,7 @@ inflection) and is absent where there is none; a point that a beat does not show
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -271,14 +272,20 @@ def wave_values(points: Fiducials) -> dict[str, Value]:
             **{f"{name}_a": ratio for name, ratio in per_a.items()},
             "ageing_index": per_a["b"] - per_a["c"] - per_a["d"] - per_a["e"],
         }
-    return {name: _median(values, UNITS[name]) for name, values in each.items()}
-
-
-def _median(values: Array, unit: str) -> Value:
-    there = values[np.isfinite(values)]
-    if len(there) < max(_FEWEST, 0.3 * len(values)):
-        return abstain("few_beats")
-    there.sort()
-    low, middle, high = np.interp(np.array((0.25, 0.5, 0.75)) * (len(there) - 1), np.arange(len(there)), there)
-    half = 1.645 * 1.2533 * float(high - low) / 1.349 / float(np.sqrt(len(there)))
-    return Value(float(middle), unit, float(middle) - half, float(middle) + half)
+    rows = np.stack(list(each.values()))
+    rows[~np.isfinite(rows)] = np.nan
+    rows.sort(axis=1)  # what is not there comes last
+    counts = np.count_nonzero(~np.isnan(rows), axis=1)
+    place = np.array((0.25, 0.5, 0.75)) * np.maximum(counts - 1, 0)[:, None]
+    low, line = place.astype(np.int64), np.arange(len(rows))[:, None]
+    low = np.minimum(low, max(rows.shape[1] - 2, 0))
+    below, above = rows[line, low], rows[line, np.minimum(low + 1, rows.shape[1] - 1)]
+    quarters = np.where(place > low, below + (place - low) * (above - below), below).tolist()
+    found = {}
+    for name, count, (first, middle, third) in zip(each, counts.tolist(), quarters, strict=True):
+        if count < max(_FEWEST, 0.3 * rows.shape[1]):
+            found[name] = abstain("few_beats")
+            continue
+        half = 1.645 * 1.2533 * (third - first) / 1.349 / math.sqrt(count)
+        found[name] = Value(middle, UNITS[name], middle - half, middle + half)
+    return found

@@ -67,17 +67,23 @@ def _faults(x: Samples, mask: Mask, rate: float, count: int) -> tuple[Array, Arr
     length = np.maximum(np.diff(edges), 1)
 
     def share(of: Mask) -> Array:
+        if not of.any():
+            return np.zeros(count)
         total = np.concatenate(([0], np.cumsum(of[: edges[-1]], dtype=np.int64)))
         return np.asarray((total[edges[1:]] - total[edges[:-1]]) / length)
 
     still = np.zeros(len(x), dtype=bool)
-    for a, b in front.flat_runs(np.where(mask, x, 0.0), max(int(0.5 * rate), 3)):
+    whole = bool(mask.all())
+    for a, b in front.flat_runs(x if whole else np.where(mask, x, 0.0), max(int(0.5 * rate), 3)):
         still[a:b] = True
     at_rail = np.zeros(len(x), dtype=bool)
     if mask.any():
-        low, high = float(x[mask].min()), float(x[mask].max())
-        for rail in (low, high):
-            here = front.runs_of(x == rail)
+        there = x if whole else x[mask]
+        for rail in (float(there.min()), float(there.max())):
+            at = x == rail
+            if np.count_nonzero(at) < 3:
+                continue
+            here = front.runs_of(at)
             for a, b in here[here[:, 1] - here[:, 0] >= 3]:
                 at_rail[a:b] = True
     return share(~mask), share(still & mask), share(at_rail & ~still)
