@@ -112,7 +112,27 @@ def test_integrated_gradients_of_a_linear_network_are_weights_times_samples() ->
     bundle.__dict__["model"] = Linear()
     found = gradients.integrated(bundle, windows.samples, 0, 1.0)
     assert np.allclose(found.values[0, 0], windows.samples[0, 0] * weights.numpy(), atol=1e-6)
-    assert found.error[0] < 1e-5 and found.steps[0] == gradients.FIRST_STEPS
+    assert found.error[0] < 1e-5 and found.steps[0] == gradients.STRETCHES * gradients.STEPS
+
+
+def test_a_cliff_on_the_way_is_resolved() -> None:
+    """Equal steps would miss it: the answer rises by 10 within a ten-thousandth of the way."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("captum")
+    from pulsewise.judge import gradients
+
+    windows = windows_of(ecg(4.0)[None])
+    weights = torch.from_numpy(windows.samples[0, 0] / (windows.samples[0, 0] ** 2).sum())
+
+    class Cliff(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return 10 * torch.sigmoid(((x[:, 0] * weights).sum(1, keepdim=True) - 0.6180) * 2e4)
+
+    bundle = bundle_of("tiny", windows)
+    bundle.__dict__["model"] = Cliff()
+    found = gradients.integrated(bundle, windows.samples, 0, 0.0)
+    assert found.values.sum() == pytest.approx(10, rel=0.01) and found.error[0] <= 0.01
+    assert found.steps[0] < 600
 
 
 def test_waves_are_where_they_were_put() -> None:

@@ -30,7 +30,7 @@ from pulsewise.learn.bundle import Bundle
 
 Floats = NDArray[np.float64]
 
-COST = 60
+COST = 32
 """Steps of a gradient for a network with random weights: enough to compare, not to add up."""
 
 
