@@ -139,6 +139,21 @@ def test_what_cannot_be_exported_says_why(bundle: Bundle, tmp_path: Path) -> Non
         deploy.export(bundle, tmp_path / "out")
 
 
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_several_threads_get_their_own_answers(bundle: Bundle, engine: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    graph, samples = Graph((deploy.to_onnx(bundle),), "fp32", engine), windows().samples
+    wanted = graph.outputs(samples)
+
+    def difference(first: int) -> float:
+        part = slice(first, first + 8)
+        return max(float(np.abs(graph.outputs(samples[part]) - wanted[part]).max()) for _ in range(40))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(difference, (0, 10, 20, 30))) < 1e-3
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "model.bin", "model.xml"])
 def test_a_damaged_graph_is_refused(bundle: Bundle, tmp_path: Path, name: str) -> None:
     deploy.export(bundle, tmp_path / "out", to="onnx" if name == "model.onnx" else "openvino")

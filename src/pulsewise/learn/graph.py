@@ -6,6 +6,7 @@ The graph takes windows as they are cut (N, C, T) and answers in the units of th
 from __future__ import annotations
 
 import importlib.util
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,8 +99,14 @@ def _openvino(graph: Graph) -> Any:
     hint = hint if able in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
     settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
     compiled = core.compile_model(core.read_model(*graph.content), "CPU", settings)
-    request = compiled.create_infer_request()
-    return lambda piece: request.infer([piece])[0]
+    own = threading.local()  # a request computes one thing at a time, and a server has several threads
+
+    def run(piece: NDArray[np.float32]) -> Any:
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        return own.request.infer([piece])[0]
+
+    return run
 
 
 def _onnxruntime(graph: Graph) -> Any:
