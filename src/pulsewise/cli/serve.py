@@ -16,6 +16,10 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    runs: Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="Folder of runs to show [runs].")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", metavar="DIR", help="Keep sessions here over a restart.")
+    ] = None,
     token: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,6 +62,8 @@ def serve(
         tokens=tokens_of(texts),
         hosts=tuple(allow_host or ()),
         bundles=tuple(bundles or ()),
+        runs=runs or (Path("runs") if Path("runs").is_dir() else None),
+        workspace=workspace,
         upload_bytes=upload_mib * 2**20,
         idle_s=60 * idle_minutes,
         workers=workers,

@@ -34,6 +34,7 @@ from pulsewise.deploy.serve.service import Service
 from pulsewise.deploy.serve.sessions import Sessions
 from pulsewise.deploy.serve.settings import Settings
 from pulsewise.deploy.serve.work import Work
+from pulsewise.deploy.serve.workspace import Workspace
 
 SWEEP_S = 30.0
 THREADS = 4
@@ -55,9 +56,10 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
     settings.check()
     models = shelf.load(settings.bundles)
     folders = {name: model.folder for name, model in models.items()}
+    workspace = None if settings.workspace is None else Workspace(settings.workspace)
     service = Service(
         settings,
-        Sessions(settings),
+        Sessions(settings, workspace),
         Work(THREADS, settings.waiting, settings.answer_s),
         Processes(settings.workers, settings.waiting, settings.answer_s, folders, force=settings.force),
         models,
@@ -105,6 +107,8 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         service.sessions.close()
         service.processes.close()
         service.work.close()
+        if isinstance(service.sessions.keeper, Workspace):
+            service.sessions.keeper.close()
         event(service.write, "stopped")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from pulsewise.deploy.serve.corrections import plain_references
 from pulsewise.deploy.serve.estimates import predicted
 from pulsewise.deploy.serve.reading import FILES
 from pulsewise.deploy.serve.recordings import begin, vitals
-from pulsewise.deploy.serve.service import Found, Here, Mine
-from pulsewise.deploy.serve.sessions import Session
+from pulsewise.deploy.serve.service import Found, Here, Mine, Service
+from pulsewise.deploy.serve.sessions import Report, Session
 from pulsewise.deploy.serve.shelf import NAME
 from pulsewise.deploy.serve.upload import received
 
@@ -43,17 +42,6 @@ OTHERS = (
     "invasive",
     "dts_borders",
 )
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report of this session: the page, the result, the pairs and the figures."""
-
-    id: str
-    html: bytes
-    result: dict[str, Any]
-    rows: bytes
-    figures: bytes
 
 
 FORM: dict[str, Any] = {
@@ -95,7 +83,7 @@ async def compare(request: Request, response: Response, service: Here, mine: Min
         given |= {name: str(found[name]) for name in ("second", "train") if name in found}
         answer = await service.processes.run("compare", given)
     session = mine or begin(request, response, service)
-    return _kept(session, *answer)
+    return await _kept(service, session, *answer)
 
 
 def options(fields: dict[str, str]) -> dict[str, Any]:
@@ -167,7 +155,7 @@ async def report_recording(
     answer = await service.processes.run("report", given | {"stored_unit": units.STORED[quantity]})
     if mine is None:
         raise InputError("not_found", "the session has ended")
-    return _kept(mine, *answer)
+    return await _kept(service, mine, *answer)
 
 
 def _row(window: dict[str, Any], quantity: str) -> dict[str, Any]:
@@ -176,12 +164,15 @@ def _row(window: dict[str, Any], quantity: str) -> dict[str, Any]:
     return row | {name: said.get(name) for name in ("value", "low", "high")}
 
 
-def _kept(session: Session, result: dict[str, Any], texts: list[NDArray[np.uint8]]) -> dict[str, Any]:
+async def _kept(
+    service: Service, session: Session, result: dict[str, Any], texts: list[NDArray[np.uint8]]
+) -> dict[str, Any]:
     html, rows, figures = (text.tobytes() for text in texts)
     made = Report(secrets.token_hex(8), html, result, rows, figures)
     while len(session.reports) >= MOST_REPORTS:
         session.reports.pop(next(iter(session.reports)))
     session.reports[made.id] = made
+    await service.keep(session)
     return {"id": made.id, "report": f"/api/reports/{made.id}", "result": result}
 
 
@@ -192,7 +183,7 @@ def _of(mine: Session | None, report: str) -> Report:
     found = mine.reports.get(report) if mine else None
     if found is None:
         raise InputError("not_found", "this session has no such report")
-    return Report(**vars(found)) if isinstance(found, Report) else found
+    return found
 
 
 @router.get("/reports/{report}", summary="A report", operation_id="report", response_class=HTMLResponse)

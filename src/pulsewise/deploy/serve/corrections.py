@@ -17,7 +17,7 @@ from pulsewise.deploy.serve.estimates import predicted
 from pulsewise.deploy.serve.files import FORMS, rows_of
 from pulsewise.deploy.serve.parts import parts
 from pulsewise.deploy.serve.recordings import Channel, vitals
-from pulsewise.deploy.serve.service import Found, Here, Service
+from pulsewise.deploy.serve.service import Found, Here, Mine, Service
 from pulsewise.deploy.serve.sessions import Correction, Stored
 from pulsewise.deploy.serve.shelf import NAME
 from pulsewise.formats._values import POSSIBLE
@@ -72,7 +72,7 @@ async def edits(stored: Found) -> dict[str, Any]:
 
 
 @router.post("/edits", status_code=201, summary="Correct beats", operation_id="edit")
-async def edit(stored: Found, service: Here, given: Edits) -> dict[str, Any]:
+async def edit(stored: Found, service: Here, mine: Mine, given: Edits) -> dict[str, Any]:
     """Added to the audit trail; everything that rests on beats is computed anew and given back.
 
     An edit of a beat that is not there is refused, and nothing is kept of it.
@@ -88,6 +88,7 @@ async def edit(stored: Found, service: Here, given: Edits) -> dict[str, Any]:
     measured = await vitals(service, stored, signal, edits=(*before, *made))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     stored.corrections.append(Correction(secrets.token_hex(4), now, given.who, given.why, made))
+    await service.keep(mine)
     return {"edits": [_entry(one) for one in stored.corrections], "measure": measured}
 
 
@@ -103,10 +104,12 @@ async def references(stored: Found) -> dict[str, Any]:
 
 
 @router.post("/references", status_code=201, summary="Type reference values", operation_id="refer")
-async def refer(stored: Found, given: Annotated[References, Body()]) -> dict[str, Any]:
+async def refer(stored: Found, service: Here, mine: Mine, given: Annotated[References, Body()]) -> dict[str, Any]:
     """In any unit that is known; kept in the stored one. A value that cannot be is refused."""
     made = [_reference(one) for one in given.references]
-    return _kept(stored, made, given.replace)
+    held = _kept(stored, made, given.replace)
+    await service.keep(mine)
+    return held
 
 
 EXAMPLE = "time_s,glucose_mg_dl\n0,102\n"
@@ -116,7 +119,7 @@ TABLE: dict[str, Any] = {
 
 
 @router.put("/references", summary="Upload reference values", operation_id="upload_references", openapi_extra=TABLE)
-async def upload_references(stored: Found, request: Request) -> dict[str, Any]:
+async def upload_references(stored: Found, service: Here, mine: Mine, request: Request) -> dict[str, Any]:
     """A CSV table for those typed before: `quantity,value,unit,time_s`, or `time_s` and a column per quantity."""
     try:
         text = (await request.body()).decode("utf-8-sig")
@@ -131,7 +134,9 @@ async def upload_references(stored: Found, request: Request) -> dict[str, Any]:
     if not made:
         fix = "columns: time_s and glucose_mg_dl, sbp, …; or quantity,value,unit,time_s"
         raise InputError("label", "the table holds no reference value", fix=fix)
-    return _kept(stored, made, replace=True)
+    held = _kept(stored, made, replace=True)
+    await service.keep(mine)
+    return held
 
 
 def _typed(row: dict[str, str]) -> list[Typed]:

@@ -13,7 +13,7 @@ from pulsewise.deploy.serve.guard import COOKIE
 from pulsewise.deploy.serve.parts import parts
 from pulsewise.deploy.serve.reading import Refused, read_upload
 from pulsewise.deploy.serve.service import Found, Here, Mine, Service
-from pulsewise.deploy.serve.sessions import Session, Stored, describe
+from pulsewise.deploy.serve.sessions import KEEP_S, Session, Stored, describe
 from pulsewise.deploy.serve.upload import received
 from pulsewise.deploy.serve.wave import MOST_PIXELS, wave
 from pulsewise.signals.edits import Edit
@@ -27,9 +27,9 @@ Seconds = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="
 
 def begin(request: Request, response: Response, service: Service) -> Session:
     """A new session, whose id goes to the caller as a cookie that no script can read."""
-    session = service.sessions.begin(request.scope["pulsewise.caller"].scopes)
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, session.id, httponly=True, samesite="strict", secure=secure, path="/")
+    session, id = service.sessions.begin(request.scope["pulsewise.caller"].scopes)
+    secure, kept = request.url.scheme == "https", round(KEEP_S) if service.sessions.keeper is not None else None
+    response.set_cookie(COOKIE, id, max_age=kept, httponly=True, samesite="strict", secure=secure, path="/")
     return session
 
 
@@ -37,6 +37,7 @@ def begin(request: Request, response: Response, service: Service) -> Session:
 async def begin_session(request: Request, response: Response, service: Here, mine: Mine) -> dict[str, Any]:
     """The id is in the cookie only. A session is also made by itself, by the first upload."""
     session = mine or begin(request, response, service)
+    await service.keep(session)
     return {"recordings": len(session.recordings), "ends_after_s": service.settings.idle_s}
 
 
@@ -44,7 +45,7 @@ async def begin_session(request: Request, response: Response, service: Here, min
 async def end_session(response: Response, service: Here, mine: Mine) -> None:
     """Everything in it is deleted."""
     if mine is not None:
-        service.sessions.end(mine.id)
+        service.sessions.end(mine)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
@@ -104,6 +105,7 @@ async def upload(
     answer = {"recordings": [describe(one) for one in made], "errors": [_refused(one) for one in bad]}
     if idempotency_key is not None:
         session.keys[idempotency_key] = (asked, answer)
+    await service.keep(session)
     return answer
 
 
@@ -141,10 +143,11 @@ async def recording(stored: Found) -> dict[str, Any]:
 
 
 @router.delete("/recordings/{recording}", status_code=204, summary="Delete a recording", operation_id="forget")
-async def forget(stored: Found, mine: Mine) -> None:
+async def forget(stored: Found, service: Here, mine: Mine) -> None:
     """And everything that was made of it."""
     if mine is not None:
         mine.recordings.pop(stored.id, None)
+        await service.keep(mine)
 
 
 BINARY: dict[int | str, dict[str, Any]] = {

@@ -57,6 +57,11 @@ class Service:
     why_not: str = "starting"
     stopping: bool = False
 
+    async def keep(self, session: Session | None) -> None:
+        """Write a session where sessions are kept, beside the loop."""
+        if session is not None and self.sessions.keeper is not None:
+            await self.work.run(self.sessions.save, session)
+
 
 def of(connection: HTTPConnection) -> Service:
     """The service that a request or a WebSocket is for."""

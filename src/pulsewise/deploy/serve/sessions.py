@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from pulsewise.deploy.serve.settings import SCOPES, Settings
 from pulsewise.deploy.serve.wave import gaps
 from pulsewise.signals.edits import Edit
 
+KEEP_S = 30 * 86400.0
+"""Where sessions are kept: one that nobody has used for so long is deleted."""
 MOST_RECORDINGS = 100
 MOST_RESULTS = 50
 """Computed answers kept per recording."""
@@ -89,15 +92,39 @@ class Stored:
         self.results[key] = made
 
 
-@dataclass
-class Session:
-    """A session: an id that only its owner knows, and what it holds."""
+@dataclass(frozen=True)
+class Report:
+    """A report of a session: the page, the result, the pairs and the figures."""
 
     id: str
+    html: bytes
+    result: dict[str, Any]
+    rows: bytes
+    figures: bytes
+
+
+class Keeper(Protocol):
+    """What keeps sessions over a restart (`workspace.Workspace`)."""
+
+    def save(self, session: Session) -> None:
+        """Write a session as it is now."""
+
+    def load(self, key: str) -> Session | None:
+        """A session by its key."""
+
+    def end(self, key: str) -> None:
+        """Delete a session."""
+
+
+@dataclass
+class Session:
+    """A session and what it holds; its key is the SHA-256 of an id that only its owner knows."""
+
+    key: str
     scopes: frozenset[str] = frozenset(SCOPES)
     seen: float = field(default_factory=time.monotonic)
     recordings: dict[str, Stored] = field(default_factory=dict)
-    reports: dict[str, Any] = field(default_factory=dict)
+    reports: dict[str, Report] = field(default_factory=dict)
     keys: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     @property
@@ -124,47 +151,64 @@ class Session:
 class Sessions:
     """All sessions of a server."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._by_id: dict[str, Session] = {}
+    def __init__(self, settings: Settings, keeper: Keeper | None = None) -> None:
+        self._settings, self.keeper = settings, keeper
+        self._here: dict[str, Session] = {}
 
-    def begin(self, scopes: frozenset[str]) -> Session:
-        """A new session; `busy` where there are too many."""
+    def begin(self, scopes: frozenset[str]) -> tuple[Session, str]:
+        """A new session and its id; `busy` where there are too many."""
         self.sweep()
-        if len(self._by_id) >= self._settings.sessions:
+        if len(self._here) >= self._settings.sessions:
             raise SetupError("busy", "there are too many sessions", fix="end one, or try again later")
-        made = Session(secrets.token_urlsafe(24), scopes)
-        self._by_id[made.id] = made
-        return made
+        id = secrets.token_urlsafe(24)
+        made = Session(key_of(id), scopes)
+        self._here[made.key] = made
+        return made, id
 
     def get(self, id: str) -> Session | None:
         """The session of an id, which from now on is fresh again; None where there is none."""
-        found = self._by_id.get(id)
+        if not id:
+            return None
+        key = key_of(id)
+        found = self._here.get(key)
+        if found is None and self.keeper is not None and (found := self.keeper.load(key)) is not None:
+            self._here[key] = found
         if found is not None:
             found.seen = time.monotonic()
         return found
 
     def scopes_of(self, id: str) -> frozenset[str] | None:
         """What a session may do; None where there is none."""
-        found = self._by_id.get(id)
+        found = self.get(id)
         return None if found is None else found.scopes
 
-    def end(self, id: str) -> None:
-        """Forget a session and everything in it."""
-        self._by_id.pop(id, None)
+    def save(self, session: Session) -> None:
+        """Keep a session as it is now, where sessions are kept and it has not ended."""
+        if self.keeper is not None and session.key in self._here:
+            self.keeper.save(session)
+
+    def end(self, session: Session) -> None:
+        """Forget a session and everything in it, for good."""
+        self._here.pop(session.key, None)
+        if self.keeper is not None:
+            self.keeper.end(session.key)
 
     def sweep(self) -> int:
-        """End the sessions nobody has used for long; how many there were."""
+        """Forget the sessions nobody has used for long (those that are kept only here); how many there were."""
         late = time.monotonic() - self._settings.idle_s
-        old = [id for id, session in self._by_id.items() if session.seen < late]
-        for id in old:
-            self.end(id)
+        old = [key for key, session in self._here.items() if session.seen < late]
+        for key in old:
+            self._here.pop(key)
         return len(old)
 
     def close(self) -> None:
-        """Forget all."""
-        for id in list(self._by_id):
-            self.end(id)
+        """Forget all that is not kept."""
+        self._here.clear()
+
+
+def key_of(id: str) -> str:
+    """What a session is known by here: the SHA-256 of its id."""
+    return hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()
 
 
 def describe(stored: Stored) -> dict[str, Any]:

@@ -1,0 +1,177 @@
+"""Bad input over HTTP, row by row of the specification of reliability: the codes of the command line, the server up."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from pulsewise.core.errors import CODES
+
+
+def sent(client: httpx.Client, name: str, content: bytes, **query: Any) -> httpx.Response:
+    return client.post("/api/recordings", params={"name": name, **query}, content=content)
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return out.getvalue()
+
+
+TABLE = b"time,ppg\n" + b"".join(b"%.2f,%d\n" % (i / 50, i % 40) for i in range(500))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "codes"),
+    [
+        ("1 empty", b"", {"empty_recording"}),
+        ("1 only a mark", b"\xef\xbb\xbf", {"empty_recording"}),
+        ("1 only a header.csv", b"time,ppg\n", {"empty_recording"}),
+        ("2 no rate.csv", b"ppg\n1\n2\n", {"sampling_rate"}),
+        ("4 cut.edf", b"0       " + b" " * 100, {"malformed", "truncated", "empty_recording"}),
+        ("8 an address.hea", b"r 1 100 100\nhttp://169.254.169.254/x.dat 16 1\n", {"unsafe_path"}),
+        ("7 outside.hea", b"r 1 100 100\n../x.dat 16 1\n", {"unsafe_path"}),
+        ("3 promises.hea", b"r 1 100 99999999999\nr.dat 16 1\n", {"too_large"}),
+        ("6 cycle.hea", b"cycle/2 1 100 100\n6 cycle 50\n6 cycle 50\n", {"header_cycle", "malformed"}),
+        ("11 not weights.safetensors", struct.pack("<Q", 2**60) + b"{}", {"unknown_format"}),
+        ("11 pickle.pt", b"\x80\x04\x95cposix\nsystem\n", {"unknown_format"}),
+        ("11 what.bin", bytes(range(256)) * 20, {"unknown_format"}),
+    ],
+)
+def test_rows_1_to_11_a_file_that_cannot_be_read_has_its_code(
+    client: httpx.Client, name: str, content: bytes, codes: set[str]
+) -> None:
+    answer = sent(client, name.partition(" ")[2], content)
+    assert answer.json()["code"] in codes, answer.text
+    assert answer.status_code == CODES[answer.json()["code"]].http
+    assert "/tmp" not in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("rate", ["0", "-5", "nan", "inf", "1e9", "abc"])
+def test_row_2_a_rate_that_is_none(client: httpx.Client, rate: str) -> None:
+    answer = sent(client, "a.csv", b"ppg\n" + b"1\n2\n" * 100, rate=rate)
+    assert answer.status_code in (400, 422) and answer.json()["code"] in ("usage", "sampling_rate")
+
+
+@pytest.mark.parametrize("name", ["../x.csv", "..", "/etc/passwd", ".hidden", "a:b.csv", "a\nb.csv", "", "x" * 250])
+def test_row_7_a_name_never_becomes_a_path(client: httpx.Client, name: str) -> None:
+    answer = client.post("/api/recordings", files={"file": (name, TABLE)})
+    if answer.status_code == 201:
+        assert answer.json()["recordings"][0]["name"] in ("x.csv", "passwd", "a%0Ab.csv")
+    else:
+        assert answer.json()["code"] in ("unsafe_path", "usage", "unknown_format"), answer.text
+
+
+def test_row_9_what_expands_too_much_is_refused_at_once(client: httpx.Client) -> None:
+    bombs = {
+        "a.csv.gz": gzip.compress(bytes(60 * 2**20)),
+        "a.zip": zipped({"a.csv": bytes(60 * 2**20)}),
+        "b.zip": zipped({f"{i}.csv": b"1" for i in range(5000)}),
+        "c.zip": zipped({"d.zip": zipped({"a.csv": TABLE})}),
+    }
+    for name, content in bombs.items():
+        began = time.monotonic()
+        answer = sent(client, name, content)
+        assert 400 <= answer.status_code < 500 and time.monotonic() - began < 10, (name, answer.text)
+        assert answer.json()["code"] in ("expands_too_much", "unsafe_path", "unknown_format", "malformed"), answer.text
+
+
+def test_rows_18_and_22_nothing_is_said_of_what_holds_nothing(client: httpx.Client, as_csv: Any) -> None:
+    generator = np.random.default_rng(0)
+    t = np.arange(2500) / 125
+    for samples in (
+        np.zeros(2500), np.full(2500, np.nan), generator.normal(size=2500), np.sin(2 * np.pi * 50 * t),
+        np.sign(np.sin(2 * np.pi * 0.05 * t)), np.where(generator.random(2500) < 0.5, np.nan, 1.0),
+    ):  # fmt: skip
+        answer = client.post("/api/measure", params={"rate": 125}, content=samples.astype("<f4").tobytes())
+        assert answer.status_code == 200 and "abstained" in answer.json()["summary"]["heart_rate"]
+        said = client.post("/api/predict/small-glucose", params={"rate": 125}, content=samples.astype("<f4").tobytes())
+        assert said.status_code == 200, said.text
+        assert all(row["value"] is None and row["reasons"] for row in said.json()["windows"]), samples[:5]
+    slow = client.post("/api/predict/small-glucose", params={"rate": 10}, content=bytes(4000))
+    assert (slow.status_code, slow.json()["code"]) == (422, "rate")
+    other = client.post("/api/measure", params={"rate": 125, "kind": "acc"}, content=bytes(4000))
+    assert (other.status_code, other.json()["code"]) == (422, "modality")
+    two = client.post("/api/predict/small-glucose", params={"rate": 125, "channels": 2}, content=bytes(8000))
+    assert (two.status_code, two.json()["code"]) == (422, "shape")
+
+
+def sound(kind: str, folder: Path) -> bytes:
+    """A small sound file of one binary format."""
+    from pulsewise.core import registry
+    from pulsewise.core.recording import Recording, Signal
+
+    wave = np.round(np.sin(np.arange(400) / 7) * 100).astype(np.float32)
+    path = folder / f"r.{kind}"
+    if kind == "mat":
+        pytest.importorskip("scipy.io").savemat(path, {"ppg": wave, "fs": 50.0})
+    elif kind == "h5":
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file["a/ppg"], file.attrs["fs"] = wave, 50.0
+    elif kind == "xlsx":
+        book = pytest.importorskip("openpyxl").Workbook()
+        for i, value in enumerate(wave):
+            book.active.append((i / 50, float(value)))
+        book.save(path)
+    else:
+        recording = Recording("r", (Signal("Pleth", "ppg", "a.u.", 50.0, wave),))
+        registry.load("formats", "edf" if kind == "bdf" else kind).write(recording, path)
+    return path.read_bytes()
+
+
+def damaged(content: bytes, generator: np.random.Generator) -> bytes:
+    out = bytearray(content)
+    for _ in range(int(generator.integers(1, 9))):
+        at = int(generator.integers(len(out) if generator.random() < 0.3 else min(len(out), 1024)))
+        out[at] = int(generator.integers(256))
+    return bytes(out[: int(generator.integers(len(out)))]) if generator.random() < 0.1 else bytes(out)
+
+
+KINDS = ("edf", "bdf", "h5", "mat", "npz", "parquet", "xlsx")
+
+
+def mutations(client: httpx.Client, kind: str, count: int, folder: Path) -> Iterator[str]:
+    content, generator = sound(kind, folder), np.random.default_rng([2026, *kind.encode()])
+    assert sent(client, f"r.{kind}", content).status_code == 201
+    for _ in range(count):
+        answer = sent(client, f"r.{kind}", damaged(content, generator))
+        assert answer.status_code == 201 or 400 <= answer.status_code < 500, answer.text
+        yield "read" if answer.status_code == 201 else answer.json()["code"]
+        client.delete("/api/sessions/current")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_row_10_twenty_damaged_files_leave_the_server_up(kind: str, client: httpx.Client, tmp_path: Path) -> None:
+    ends = list(mutations(client, kind, 20, tmp_path))
+    assert len(ends) == 20 and set(ends) <= {"read", *CODES}
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+def test_row_10_a_thousand_damaged_files_leave_the_server_up(kind: str, client: httpx.Client, tmp_path: Path) -> None:
+    ends = list(mutations(client, kind, 1000, tmp_path))
+    print(kind, {code: ends.count(code) for code in sorted(set(ends))})
+    assert client.get("/readyz").status_code == 200
+
+
+def test_uploads_are_gone_from_the_disk_as_soon_as_they_are_read(client: httpx.Client, monkeypatch: Any) -> None:
+    import tempfile
+
+    place = Path(tempfile.gettempdir())
+    before = {path.name for path in place.glob("pulsewise-upload-*")}
+    for content in (TABLE, b"ppg\n1\n"):
+        sent(client, "a.csv", content)
+    assert {path.name for path in place.glob("pulsewise-upload-*")} <= before

@@ -1,0 +1,136 @@
+"""A workspace: sessions over a restart, older forms brought to the newest, nothing left of what was deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pulsewise.core.errors import ArtifactError
+from pulsewise.core.recording import Recording, Signal
+from pulsewise.core.windows import Windows
+from pulsewise.deploy.serve.reading import Read
+from pulsewise.deploy.serve.sessions import Correction, Report, Session, Sessions, Stored, key_of
+from pulsewise.deploy.serve.settings import Settings
+from pulsewise.deploy.serve.workspace import FILE, MIGRATIONS, Workspace, migrate
+from pulsewise.signals.edits import Edit
+
+
+def stored(id: str, part: Recording | Windows) -> Stored:
+    one = Stored(id, Read(part, "finger.csv", "csv", "a header", 0.5))
+    one.corrections.append(
+        Correction("c1", "2026-01-01T00:00:00+00:00", "AB", "noise", (Edit(1.5, "add", "AB", "noise"),))
+    )
+    return one
+
+
+def filled() -> Session:
+    wave = np.sin(np.arange(500) / 9).astype(np.float32)
+    gap = np.arange(500) > 20
+    session = Session(key_of("secret"), frozenset({"read"}))
+    clocks = {"host": np.arange(500) / 50}
+    recording = Recording("r", (Signal("ppg", "ppg", "a.u.", 50.0, wave, gap, clocks=clocks),))
+    windows = Windows(np.ones((3, 1, 40), np.float32), 20.0, ("ppg",), {"person": np.array(["a", "b", "c"])})
+    session.recordings = {"a" * 16: stored("a" * 16, recording), "b" * 16: stored("b" * 16, windows)}
+    session.reports["c" * 16] = Report("c" * 16, b"<html>", {"x": 1}, b"row", b"figure")
+    session.keys["k"] = ("asked", {"recordings": []})
+    return session
+
+
+def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
+    kept = filled()
+    workspace = Workspace(tmp_path)
+    workspace.save(kept)
+    with pytest.raises(ArtifactError) as caught:
+        Workspace(tmp_path)
+    assert caught.value.code == "output_locked", "one server at a time"
+    workspace.close()
+    workspace = Workspace(tmp_path)
+    found = workspace.load(kept.key)
+    assert found is not None and (found.scopes, found.reports, found.keys) == (kept.scopes, kept.reports, kept.keys)
+    for before, after in zip(kept.recordings.values(), found.recordings.values(), strict=True):
+        assert (before.id, before.corrections, before.references) == (after.id, after.corrections, after.references)
+        for a, b in zip(before.signals, after.signals, strict=True):
+            np.testing.assert_array_equal(a.samples, b.samples)
+            np.testing.assert_array_equal(a.valid, b.valid)
+            assert set(a.clocks) == set(b.clocks) and (a.name, a.kind, a.rate) == (b.name, b.kind, b.rate)
+    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"secret" not in content, "who reads the folder cannot become the session"
+    found.recordings.pop("a" * 16)
+    workspace.save(found)
+    assert [path.stem for path in (tmp_path / "arrays").iterdir()] == ["b" * 16]
+    workspace.end(found.key)
+    assert workspace.load(found.key) is None and not list((tmp_path / "arrays").iterdir())
+    workspace.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_workspace_of_an_older_form_is_brought_to_the_newest(version: int, tmp_path: Path) -> None:
+    base = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    migrate(base, version)
+    base.execute("INSERT INTO sessions VALUES (?, 'read,predict', 9e12)", (key_of("old"),))
+    base.execute(
+        "INSERT INTO reports (id, session, place, result, html, rows) VALUES ('r', ?, 0, '{}', 'h', 'l')",
+        (key_of("old"),),
+    )
+    base.close()
+    workspace = Workspace(tmp_path)
+    found = workspace.load(key_of("old"))
+    assert found is not None and found.scopes == {"read", "predict"} and found.reports["r"].figures == b""
+    workspace.save(filled())
+    workspace.close()
+
+
+def test_a_newer_or_damaged_workspace_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    base = sqlite3.connect(tmp_path / "new" / FILE)
+    base.execute("PRAGMA user_version = 99")
+    base.close()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / FILE).write_bytes(b"not a database at all" * 100)
+    for name, code in (("new", "artifact_version"), ("bad", "artifact_invalid")):
+        for _ in range(2):
+            with pytest.raises(ArtifactError) as caught:
+                Workspace(tmp_path / name)
+            assert caught.value.code == code
+
+
+def test_a_recording_whose_samples_are_damaged_is_left_out(tmp_path: Path) -> None:
+    kept, workspace = filled(), Workspace(tmp_path)
+    workspace.save(kept)
+    (tmp_path / "arrays" / f"{'a' * 16}.npz").write_bytes(b"broken")
+    found = workspace.load(kept.key)
+    assert found is not None and list(found.recordings) == ["b" * 16]
+    workspace.close()
+
+
+def test_sessions_end_when_nobody_uses_them() -> None:
+    sessions = Sessions(Settings(idle_s=0.0, sessions=1))
+    _, id = sessions.begin(frozenset({"read"}))
+    assert sessions.get(id) is not None and sessions.get("other") is None and sessions.get("") is None
+    assert sessions.sweep() == 1 and sessions.get(id) is None
+
+
+def test_a_session_outlives_the_server_where_it_was_asked_to(serving: Any, finger: bytes, tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path / "kept", workers=1)
+    with serving(settings) as server, server.client() as client:
+        key = {"Idempotency-Key": "one"}
+        answer = client.post("/api/recordings", files={"file": ("f.csv", finger)}, headers=key)
+        assert "Max-Age" in answer.headers["set-cookie"]
+        one = answer.json()["recordings"][0]
+        path = f"/api/recordings/{one['id']}"
+        first = client.get(f"{path}/measure").json()
+        client.post(f"{path}/edits", json={"who": "AB", "why": "x", "remove": [first["beats"]["time"][1]]})
+        client.post(f"{path}/references", json={"references": [{"quantity": "heart_rate", "value": 72}]})
+        edited, cookies = client.get(f"{path}/measure").json(), dict(client.cookies)
+    with serving(settings) as server, server.client(cookies=cookies) as client:
+        assert client.get("/api/recordings").json()["recordings"][0]["channels"] == one["channels"]
+        assert client.get(f"{path}/measure").json() == edited
+        assert len(client.get(f"{path}/references").json()["references"]) == 1
+        again = client.post("/api/recordings", files={"file": ("f.csv", finger)}, headers=key)
+        assert again.json()["recordings"][0]["id"] == one["id"]
+        assert client.delete("/api/sessions/current").status_code == 204
+    assert not list((tmp_path / "kept" / "arrays").iterdir())
