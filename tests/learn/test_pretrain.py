@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -204,6 +205,15 @@ def test_settings_that_cannot_be(changes: dict[str, Any], match: str, source: An
         pretrain(source, everyone(source), made_recipe(**changes), tmp_path)
 
 
+def test_masked_modelling_with_a_transformer(source: Any, tmp_path: Path) -> None:
+    model = {"name": "transformer", "size": 16, "layers": 1, "heads": 2}
+    made = recipe.fill({**made_recipe(method="masked", patch=10, epochs=2).table(), "model": model})
+    found = pretrain(source, everyone(source), made, tmp_path)
+    assert found.facts.told.epochs == 2 and {name.partition(".")[0] for name in found.arrays} == {
+        "embed", "layers", "norm"
+    }  # fmt: skip
+
+
 def test_masked_modelling_needs_features_over_time(source: Any, tmp_path: Path) -> None:
     made = recipe.fill({**made_recipe(method="masked").table(), "model": {"name": "tiny"}})
     with pytest.raises(UsageError, match="features over time"):
@@ -262,12 +272,11 @@ def same(a: Path, b: Path) -> None:
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
-def test_killed_twice_and_resumed_is_the_same_to_the_last_bit(whole: Any, on_disk: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_is_the_same_to_the_last_bit(whole: Any, on_disk: Path, tmp_path: Path) -> None:
     made, uninterrupted = whole
     out = tmp_path / "out"
-    kill_at(7, on_disk, made, out)
+    kill_at(random.randrange(5, 20), on_disk, made, out)
     assert not (out / "checkpoint").exists()
-    kill_at(4, on_disk, made, out, resume=True)
     run(on_disk, made, out, resume=True)
     same(out, uninterrupted)
     assert not list(out.rglob("*.part"))
@@ -275,9 +284,10 @@ def test_killed_twice_and_resumed_is_the_same_to_the_last_bit(whole: Any, on_dis
 
 @pytest.mark.soak
 @pytest.mark.parametrize("read", range(24))
-def test_killed_at_every_read(whole: Any, on_disk: Path, tmp_path: Path, read: int) -> None:
+def test_killed_at_every_read_and_again(whole: Any, on_disk: Path, tmp_path: Path, read: int) -> None:
     made, uninterrupted = whole
     kill_at(read, on_disk, made, tmp_path / "out")
+    kill_at(3, on_disk, made, tmp_path / "out", resume=True)
     run(on_disk, made, tmp_path / "out", resume=True)
     same(tmp_path / "out", uninterrupted)
 
@@ -291,6 +301,7 @@ def test_a_finished_run_is_not_run_again_and_another_recipe_is_refused(whole: An
         run(on_disk, made_recipe(method="moco", lr=0.3), out, resume=True)
 
 
+@pytest.mark.soak
 def test_two_processes_pretrain_one_encoder(on_disk: Path, tmp_path: Path) -> None:
     said: list[str] = []
     made = run(on_disk, made_recipe(), tmp_path, devices=2, say=said.append)

@@ -1,4 +1,4 @@
-"""List what there is: models, datasets, tasks, formats, recipes, presets."""
+"""List what there is: models, datasets, tasks, formats, recipes, presets, encoders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pulsewise.core.registry import Plugin, plugins
 
 PANEL = "Start"
 
-KINDS = ("models", "datasets", "tasks", "formats", "recipes", "presets", "commands")
+KINDS = ("models", "datasets", "tasks", "formats", "recipes", "presets", "encoders", "commands")
 """What can be listed."""
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -42,6 +42,8 @@ def entries(kind: str) -> Sequence[Entry]:
         return [_recipe(path) for path in sorted(RECIPES.glob("*.toml"))]
     if kind == "presets":
         return _presets()
+    if kind == "encoders":
+        return _encoders()
     if kind == "commands":
         from pulsewise.cli.main import words
 
@@ -96,6 +98,20 @@ def _presets() -> Sequence[Entry]:
     ]
     chains = [{"name": n, "for": "[condition] of a recipe", "summary": _chain(c)} for n, c in condition.PRESETS.items()]
     return [*simulated, *chains]
+
+
+def _encoders() -> Sequence[Entry]:
+    """The pre-trained encoders that come with the package, for `train --from`."""
+    pretrained = import_module("pulsewise.learn.pretrained")
+    found = [(name, pretrained.load(name).facts) for name in pretrained.shipped()]
+    return [
+        {
+            "name": name,
+            "summary": f"{f.model}, {f.length / f.rate:g} s of {', '.join(f.channels)} at {f.rate:g} Hz, "
+            f"{f.told.method} on {f.told.windows} windows of {len(f.told.people)} people",
+        }
+        for name, f in found
+    ]
 
 
 def _chain(config: Any) -> str:
