@@ -55,22 +55,27 @@ def _cut(x: Single, centre: Array, seconds: float) -> Single:
 
 
 @lru_cache(maxsize=8)
-def _waves(length: int) -> NDArray[np.complex64]:
+def _waves(length: int) -> tuple[Single, Single]:
     angle = 2 * np.pi * (np.arange(length)[:, None] - length / 2) / RATE * (BINS / 60)[None]
-    return np.asarray(np.exp(-1j * angle) * np.hanning(length)[:, None], dtype=np.complex64)
+    taper = np.hanning(length)[:, None]
+    return (np.cos(angle) * taper).astype(np.float32), (-np.sin(angle) * taper).astype(np.float32)
 
 
-def _spectrum(x: Single) -> NDArray[np.complex64]:
-    """Complex spectra (..., G) of x (..., W), each of the power one on average."""
+def _spectrum(x: Single) -> tuple[Single, Single]:
+    """Real and imaginary parts (..., G) of the spectra of x (..., W), each of the power one on average."""
     x = x - x.mean(axis=-1, keepdims=True)
-    out: NDArray[np.complex64] = x @ _waves(x.shape[-1])
-    size: Single = np.sqrt((np.abs(out) ** 2).mean(axis=-1, keepdims=True) + 1e-12)
-    out /= size
-    return out
+    cosines, sines = _waves(x.shape[-1])
+    real: Single = x @ cosines
+    imaginary: Single = x @ sines
+    size = np.sqrt((real * real + imaginary * imaginary).mean(axis=-1, keepdims=True) + np.float32(1e-12))
+    real /= size
+    imaginary /= size
+    return real, imaginary
 
 
 def _power(x: Single) -> Single:
-    return np.asarray(np.abs(_spectrum(x)) ** 2)
+    real, imaginary = _spectrum(x)
+    return real * real + imaginary * imaginary
 
 
 def _agreement(x: Single) -> Single:
@@ -81,8 +86,9 @@ def _agreement(x: Single) -> Single:
     """
     length, hop = round(_PART_S * RATE), round(_HOP_S * RATE)
     parts = [_spectrum(x[..., a : a + length]) for a in range(0, x.shape[-1] - length + 1, hop)]
-    stack = np.stack(parts, axis=1)  # (N, P, M, G)
-    gram = np.einsum("npmg,nqmg->ngpq", stack, stack.conj(), optimize=True)
+    stack = np.stack([real + 1j * imaginary for real, imaginary in parts], axis=1)  # (N, P, M, G)
+    rows = np.ascontiguousarray(stack.transpose(0, 3, 1, 2))
+    gram = rows @ rows.conj().transpose(0, 1, 3, 2)
     top = largest(gram) / gram.shape[-1] / x.shape[1]
     return np.asarray(np.log(top + 1e-2), dtype=np.float32)
 
@@ -93,11 +99,12 @@ def largest(gram: NDArray[np.complex64]) -> Single:
     By squaring: in the 32nd power of a matrix hardly anything but its largest eigenvalue is left. A fifth of the time
     of `numpy.linalg.eigvalsh`.
     """
-    power = gram
-    for _ in range(5):
+    scale = _trace(gram) + np.float32(1e-30)
+    power = gram / scale[..., None, None]
+    for _ in range(5):  # of matrices whose trace is one: no smaller than P to the minus 32
         power = power @ power
-        power = power / (_trace(power)[..., None, None] + 1e-30)
-    return np.asarray(np.einsum("...pq,...qp->...", power, gram).real)
+    top = np.einsum("...pq,...qp->...", power, gram).real / (_trace(power) + np.float32(1e-30))
+    return np.asarray(top, dtype=np.float32)
 
 
 def _trace(matrices: NDArray[np.complex64]) -> Single:
