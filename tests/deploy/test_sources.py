@@ -405,6 +405,27 @@ def test_two_workers_of_a_group_together_see_every_device_once(mqtt5, monkeypatc
         client.loop_stop()
 
 
+def test_devices_beyond_the_most_are_said(mqtt5) -> None:
+    from pulsewise.deploy.sources.mqtt import Broker, mqtt
+
+    with mqtt5.Broker() as broker:
+        worker = Collected(mqtt(Broker(f"mqtt://127.0.0.1:{broker.port}", "ward/+", "night", most=1), 1))
+        wait_for(lambda: any(len(c.filters) >= 2 for c in broker.clients))
+        client = publisher(broker.port)
+
+        def said() -> bool:
+            for name in "ab":
+                client.publish(f"ward/{name}", encode(np.ones(5), rate=RATE), qos=1)
+            time.sleep(0.02)
+            return any(isinstance(item, Fault) for item in worker.items)
+
+        wait_for(said)
+        worker.end()
+        client.loop_stop()
+    (fault, *_) = [item for item in worker.items if isinstance(item, Fault)]
+    assert "beyond the 1 of this worker" in fault.error.what and len(worker.devices - {""}) == 1
+
+
 def test_no_broker_is_said_and_wrong_calls_too(mqtt5) -> None:
     from pulsewise.deploy.sources.mqtt import Broker, mqtt
 

@@ -23,6 +23,8 @@ GONE = 12
 """A device is forgotten after this many times `stale_s` of silence."""
 LATE_S = 1.0
 """Seconds that a message waits for one that is missing."""
+LOOK_S = 0.1
+"""Between two looks at all devices."""
 LONGEST_GAP_S = 3600.0
 """After a longer one a stream begins anew."""
 
@@ -69,6 +71,7 @@ class Devices:
         self._force, self._clock = force, clock
         self._devices: dict[str, _Device] = {}
         self._refused: dict[str, str] = {}
+        self._looked = -LOOK_S
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -93,7 +96,11 @@ class Devices:
 
     def tick(self) -> list[Line]:
         """What there is to say because time went by: late messages are given up, silent devices are stale."""
-        lines, now = [], self._clock()
+        lines: list[Line] = []
+        now = self._clock()
+        if now - self._looked < LOOK_S:
+            return lines
+        self._looked = now
         for name, device in list(self._devices.items()):
             if device.order.waiting and now - device.moved > LATE_S:
                 for packet in device.order.release():

@@ -42,18 +42,22 @@ class Claims:
     most: int = 1000
     holders: dict[str, tuple[str, float]] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
+    refused: int = 0  # times that a device was left to others for lack of room
 
     def wanted(self, topic: str, now: float) -> bool:
         """Whether to claim a topic that a message came from."""
         holder = self.holders.get(topic)
         if holder is not None and now - holder[1] <= EXPIRES_S:
             return False
-        if now - self.asked.get(topic, -EXPIRES_S) < RENEW_S or len(self.held(now)) >= self.most:
+        if now - self.asked.get(topic, -EXPIRES_S) < RENEW_S:
             return False
         if len(self.asked) >= MOST_TOPICS:
             self.asked.clear()
+        waiting = sum(now - at < RENEW_S and t not in self.holders for t, at in self.asked.items())
         self.asked[topic] = now
-        return True
+        full = len(self.held(now)) + waiting >= self.most
+        self.refused += full
+        return not full
 
     def seen(self, topic: str, worker: str, now: float) -> str:
         """A claim (also of one's own) as the broker delivers it: whose the topic is now, `mine` or `other`."""

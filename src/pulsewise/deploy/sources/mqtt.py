@@ -109,10 +109,7 @@ def mqtt(broker: Broker, channels: int, *, connect_s: float = CONNECT_S) -> Iter
                     fix=f"a broker of MQTT 5; {USER} for a name",
                 )
             worker.renew()
-            if worker.inbox.dropped:
-                dropped, worker.inbox.dropped = worker.inbox.dropped, 0
-                what = f"{dropped} messages came faster than they could be answered and were left out"
-                yield Fault("", InputError("too_large", what, fix="start another worker of the same --group"))
+            yield from worker.overflow()
             try:
                 yield worker.inbox.items.get(timeout=TICK_S)
             except queue.Empty:
@@ -178,6 +175,18 @@ class _Worker:
             time.sleep(0.05)
             self.client.disconnect(properties=self._properties("DISCONNECT", SessionExpiryInterval=0))
         self.client.loop_stop()
+
+    def overflow(self) -> Iterator[Fault]:
+        """What was left out since the last time."""
+        dropped, self.inbox.dropped = self.inbox.dropped, 0
+        refused, self.claims.refused = self.claims.refused, 0
+        fix = "start another worker of the same --group"
+        if dropped:
+            what = f"{dropped} messages came faster than they could be answered and were left out"
+            yield Fault("", InputError("too_large", what, fix=fix))
+        if refused:
+            what = f"{refused} messages are of devices beyond the {self.broker.most} of this worker"
+            yield Fault("", InputError("too_large", what, fix=fix))
 
     def renew(self) -> None:
         """Say again which devices are one's own, now and then; one that lapsed while the broker was away is over."""
