@@ -15,6 +15,8 @@ instant.
 `compare`            anyone's pairs of reference and estimate judged the same way
 `report`             one HTML file of a result
 `measure`            vital signs of an array, with intervals and reasons for abstaining
+`explain`            where in the signal an answer comes from, and whether that is of the model
+`personalize`        a bundle for one person, from a few readings
 `predict`            estimates for files, with intervals and reasons for abstaining
 `list`               what there is
 `doctor`             what works on this machine
@@ -38,6 +40,8 @@ _VERBS = {
     "compare": "pulsewise.judge.compare:compare",
     "report": "pulsewise.show.report:report",
     "measure": "pulsewise.signals.measure:measure",
+    "explain": "pulsewise.judge.explain:explain",
+    "personalize": "pulsewise.learn.personalize:personalize",
     "predict": "pulsewise.deploy.predict:predict",
     "list": "pulsewise.cli.list:entries",
     "doctor": "pulsewise.cli.doctor:doctor_report",

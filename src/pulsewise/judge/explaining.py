@@ -84,7 +84,7 @@ def check(name: str, values: Floats, random: Sequence[Floats], draws: int) -> Ch
     if not found:
         words = f"{title}: models with random weights do not look at the signal at all; this one does."
         return Check(True, None, None, None, draws, LIMIT, words)
-    mean, title = float(np.mean(found)), f"{title}:"
+    mean, title = round(float(np.mean(found)), 2) + 0.0, f"{title}:"
     figures = f"rank correlation {mean:.2f}, {min(found):.2f} to {max(found):.2f} over {len(found)}; limit {LIMIT:g}"
     if mean <= LIMIT:
         words = f"{title} changes when the weights are random ({figures}): it is about the model."
@@ -95,14 +95,24 @@ def check(name: str, values: Floats, random: Sequence[Floats], draws: int) -> Ch
 
 def in_words(made: Explanation) -> Explanation:
     """The explanation with its sentences: what weighs most, whether it adds up, whether it is about the model."""
-    words = [text for m in made.methods for text in _sentences(m, len(made.windows))]
-    if made.without:
-        most = max(made.without, key=lambda w: abs(w.change))
+    words = []
+    waves = [w for w in made.without if w.part != "between"]
+    if waves:
+        most = max(waves, key=lambda w: abs(w.change))
         words.append(
             f"Without {most.part} of {most.channel} in any beat the answer changes most: by {most.change:+.2g} "
             f"({most.low:+.2g} to {most.high:+.2g} over {most.windows} windows; {made.scale})."
         )
-    return dataclasses.replace(made, words=tuple(words))
+    true, other = ([m.title for m in made.methods if m.check.passed is good] for good in (True, False))
+    said = [
+        f"{', '.join(names)}: {what}"
+        for names, what in ((true, "about the model"), (other, "not about the model"))
+        if names
+    ]
+    words.append(f"Against random weights: {'; '.join(said)}.")
+    lead = len(words)
+    words += [text for m in made.methods for text in _sentences(m, len(made.windows))]
+    return dataclasses.replace(made, words=tuple(words), lead=lead)
 
 
 def _sentences(m: Method, windows: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,7 @@ class Explanation:
     of_the_model : bool
         Whether every method passed the check; where not, `words` says which say nothing of the model.
     words : tuple of str
-        The explanation in sentences, the check's result among them.
+        The explanation in sentences, the check's result among them; the first `lead` of them sum it up.
     """
 
     bundle: str
@@ -156,7 +156,8 @@ class Explanation:
     without: tuple[Without, ...]
     windows: tuple[Window, ...]
     words: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    lead: int = 0
 
     @property
     def of_the_model(self) -> bool:
