@@ -11,7 +11,7 @@ on validation people), and scored
 - with --data, on the wrist PPG of IEEE SPC (heart rate from an ECG), each person by a probe fitted on the others, over
   segments whose artefact share (1 - quality) is below 0.1, 0.2, ... all.
 
-Resumable: an encoder that is finished in OUT is not trained again. Writes OUT/artefact_tolerance.json.
+Resumable: an encoder that is finished in OUT is not trained again. Writes OUT/artefact_tolerance.json and .png.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pulsewise.core.disk import write_json
 from pulsewise.data.prepare import windows_of
 from pulsewise.data.store import Store
 from pulsewise.data.window import cut
-from pulsewise.learn import recipe
+from pulsewise.learn import pretrained, recipe
 from pulsewise.learn.network import forward, start
 from pulsewise.learn.pretrain.pretrain import pretrain
 from pulsewise.learn.scaling import Scaling, moments
@@ -72,6 +72,23 @@ def encoder(
         start.begin(net, found.arrays, Config())
     net.eval()
     return net, scaling
+
+
+def published(name: str) -> list[tuple[Any, Scaling]]:
+    """An encoder that comes with the package; as `random-NAME`, three of its shape with random weights."""
+    import torch
+
+    found = pretrained.load(name.removeprefix("random-"))
+    plugin = registry.load("models", found.facts.model)
+    scaling = Scaling(found.facts.input_mean, found.facts.input_sd, (), ())
+    nets = []
+    for seed in SEEDS if name.startswith("random-") else SEEDS[:1]:
+        torch.manual_seed(seed)
+        net = plugin.build(fill(plugin.Config, found.facts.config))
+        if not name.startswith("random-"):
+            start.begin(net, found.arrays, Config())
+        nets.append((net.eval(), scaling))
+    return nets
 
 
 def simulated(people: int, seed: int) -> tuple[list[Any], Floats, NDArray[np.str_]]:
@@ -177,11 +194,13 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--part", type=int, default=2, help="every n-th window of the store")
+    parser.add_argument("--also", nargs="*", default=[], help="encoders by name, or random-NAME")
     a = parser.parse_args()
     store = Store(a.store)
     rows = np.arange(0, len(store), a.part)
     made = recipe.load(RECIPE, [f"model.width={a.width}", f"pretrain.epochs={a.epochs}", "pretrain.half=false"])
     nets = {(name, seed): encoder(name, seed, store, a.out, made, rows) for seed in SEEDS for name in METHODS}
+    nets |= {(name, seed): net for name in a.also for seed, net in enumerate(published(name))}
     fit, fit_rate, fit_who = simulated(30, 101)
     test, test_rate, test_who = simulated(30, 202)
     fit_x = windows(fit, made)
@@ -193,28 +212,45 @@ def main() -> None:
     }  # fmt: skip
     if real is not None:
         result["real"] = {"people": len(np.unique(real[2])), "windows": len(real[1]), "segments": counts(real[3])}
-    for seed in SEEDS:
-        for name in METHODS:
-            net, scaling = nets[name, seed]
-            fitted = probe(forward.features(net, scaling.inputs(fit_x)), fit_rate, fit_who)
-            curve = []
-            for share in SHARES:
-                said = told(fitted, forward.features(net, scaling.inputs(test_x[share])))
-                curve.append(float(np.abs(said - test_rate).mean()))
-            row = result["methods"].setdefault(name, {"simulated": [], "real": []})
-            row["simulated"].append(curve)
-            if real is not None:
-                x, y, who, share_of = real
-                errors = by_person(forward.features(net, scaling.inputs(x)), y, who)
-                row["real"].append([float(errors[share_of < limit].mean()) for limit in limits()])
-            print(name, seed, [round(v, 2) for v in curve], row["real"][-1:] if real else "", flush=True)
+    for (name, seed), (net, scaling) in nets.items():
+        fitted = probe(forward.features(net, scaling.inputs(fit_x)), fit_rate, fit_who)
+        curve = []
+        for share in SHARES:
+            said = told(fitted, forward.features(net, scaling.inputs(test_x[share])))
+            curve.append(float(np.abs(said - test_rate).mean()))
+        row = result["methods"].setdefault(name, {"simulated": [], "real": []})
+        row["simulated"].append(curve)
+        if real is not None:
+            x, y, who, share_of = real
+            errors = by_person(forward.features(net, scaling.inputs(x)), y, who)
+            row["real"].append([float(errors[share_of < limit].mean()) for limit in limits()])
+        print(name, seed, [round(v, 2) for v in curve], row["real"][-1:] if real else "", flush=True)
     level = float(np.median(fit_rate))
     result["constant"] = {"simulated": float(np.abs(test_rate - level).mean())}
     if real is not None:
         others = [np.abs(real[1][real[2] == p] - np.median(real[1][real[2] != p])) for p in np.unique(real[2])]
         result["constant"]["real"] = float(np.concatenate(others).mean())
     write_json(a.out / "artefact_tolerance.json", result)
+    draw(result, a.out / "artefact_tolerance.png")
     print(json.dumps(result["constant"]))
+
+
+def draw(result: dict[str, Any], path: Path) -> None:
+    """Mean of the seeds as lines, their range as bands: simulated people on the left, real ones on the right."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    sides = [("simulated", result["shares"], "share of the window with movement")]
+    sides += [("real", [min(x, 1.0) for x in limits()], "segments with an artefact share below")] * ("real" in result)
+    for axes, (side, x, text) in zip(np.atleast_1d(figure.subplots(1, len(sides))), sides, strict=True):
+        for name, row in result["methods"].items():
+            curves = np.array(row[side])
+            axes.plot(x, curves.mean(0), marker="o", markersize=3, label=name)
+            axes.fill_between(x, curves.min(0), curves.max(0), alpha=0.15)
+        axes.axhline(result["constant"][side], color="0.5", linestyle="--", label="constant")
+        axes.set(xlabel=text, ylabel="error of the heart rate (bpm)", title=f"{side} people: {result[side]['people']}")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=100)
 
 
 def limits() -> list[float]:

@@ -87,6 +87,9 @@ def test_train_from_it_on_another_task(made: tuple[Path, Path], tmp_path: Path) 
     assert (facts.model.name, facts.rate, facts.task.name) == ("siamquality", 25.0, "pressure")
     assert (facts.origin.name, facts.origin.how) == ("small", "probe")
     assert facts.origin.test_people_seen == 2  # the encoder had learnt from everybody, and the bundle says so
+    assert status(["run", *arguments, "--out", str(tmp_path / "run"), "--workers", "1"]) == 0
+    assert "pretrained-on-test" in json.loads((tmp_path / "run/result.json").read_text())["stamps"]
+    assert "Test people in pre-training" in (tmp_path / "run/report.html").read_text()
 
 
 def test_what_cannot_be_is_said(made: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pulsewise.cli._options import Data, DryRun, Json, Overwrite, Settings, Workers
+from pulsewise.core.errors import UsageError
 
 if TYPE_CHECKING:
     from pulsewise.learn.recipe import Choice
@@ -46,6 +47,9 @@ def pretrain(
 
     made = prepare(recipe, data=data, out=out, settings=settings or ())
     config = made.recipe.pretrain
+    if not config.epochs:
+        fix = "add [pretrain] to the recipe, or give --set pretrain.epochs=10"
+        raise UsageError("config", "the recipe has no pre-training", where="pretrain.epochs", fix=fix)
     until = "split" if config.people == "train" else "store"
     if dry_run:
         _show.plan(made, until, json=json)

@@ -64,7 +64,11 @@ def _scaling(bundle: Bundle, store: Store, fold: Fold, number: int) -> list[Find
 def _fits(
     bundle: Bundle, store: Store, train: NDArray[np.int64], everyone: NDArray[np.int64]
 ) -> list[tuple[str, Floats, Floats, Floats]]:
-    """What is scaled, as the bundle has it, fitted on the training rows, and fitted on all rows of the fold."""
+    """What is scaled, as the bundle has it, fitted on the training rows, and fitted on all rows of the fold.
+
+    Inputs of a bundle that began with a pre-trained encoder are scaled as the encoder saw them: not fitted here.
+    Whether it had seen the test people is said by its `origin`, and stamped on the result.
+    """
     names = bundle.task.quantities
     labels = np.stack([store_truth(store, target) for target in bundle.task.targets], axis=1)
     there = np.isfinite(labels)
@@ -78,7 +82,7 @@ def _fits(
     fitted = [scaling.fit(store, rows, labels[rows], names) for rows in (train, everyone)]
     inputs = [np.array([s.input_mean, s.input_sd]) for s in (facts, *fitted)]
     targets = [np.array([s.target_mean, s.target_sd]) for s in (facts, *fitted)]
-    found = [("the inputs", *_three(inputs))]
+    found = [] if bundle.facts.origin.name else [("the inputs", *_three(inputs))]
     return found if yes_or_no else [*found, ("the targets", *_three(targets))]
 
 

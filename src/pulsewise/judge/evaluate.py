@@ -146,6 +146,8 @@ def stamps_of(bundles: Sequence[Bundle], store: Store, split: Split) -> tuple[st
         found.append("leaky-random")
     elif split.name in STAMPS:
         found.append(split.name)
+    if any(bundle.facts.origin.test_people_seen for bundle in bundles):
+        found.append("pretrained-on-test")
     return tuple(found)
 
 

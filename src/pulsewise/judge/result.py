@@ -41,6 +41,8 @@ STAMPS: dict[str, str] = {
     "these figures are not valid.",
     "by-day": "Known people. The same people are in training and test, on other days: this says nothing of new people.",
     "by-time": "Known people. The same people are in training and test, later: this says nothing of new people.",
+    "pretrained-on-test": "Test people in pre-training. The encoder had learnt from windows of people of this test "
+    "before, without their labels: they are not quite new to it.",
 }
 """What must be said wherever figures of such an evaluation are shown."""
 
