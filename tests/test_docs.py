@@ -190,6 +190,11 @@ def test_readme_picture_is_small_and_a_picture() -> None:
     assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_the_page_on_recipes_has_a_row_for_each() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \|", (DOCS / "howto/recipes.md").read_text(encoding="utf-8"), re.M)
+    assert sorted(rows) == sorted(e["name"] for e in entries("recipes"))
+
+
 # -- tutorials that run -------------------------------------------------------------------------------------------
 
 

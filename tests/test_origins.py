@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+
+def parameters(net) -> int:  # a torch module, which may not be installed
+    return sum(p.numel() for p in net.parameters())
+
+
 # -- glucose: ResNet34-1D --------------------------------------------------------------------------------------
 
 RESNET34 = {  # stage: (shape for a window of 500 samples, parameters)
@@ -31,11 +36,74 @@ def test_resnet34_has_7_218_753_parameters_at_any_length(length: int) -> None:
         assert {name: stage["shape"] for name, stage in stages.items()} == {k: v[0] for k, v in RESNET34.items()}
 
 
+def test_resnet34_costs_0_178_gmac_for_500_samples_and_14_mb_in_half_precision() -> None:
+    torch = pytest.importorskip("torch")
+    from pulsewise.models import resnet
+
+    net, work = resnet.build(resnet.Config()).eval(), 0
+
+    def count(module: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        nonlocal work
+        work += output[0].numel() * module.weight[0].numel()
+
+    for module in net.modules():
+        if getattr(module, "weight", None) is not None and module.weight.ndim > 1:
+            module.register_forward_hook(count)
+    net.layout = "sequence"
+    with torch.no_grad():
+        net(torch.zeros(1, 1, 500))
+    assert work == pytest.approx(0.178e9, rel=0.01)
+    assert 2 * parameters(net) == pytest.approx(14e6, rel=0.05)
+
+
+def test_resnet_takes_more_channels_and_other_depths_and_gives_its_512_features() -> None:
+    torch = pytest.importorskip("torch")
+    from pulsewise.models import resnet
+
+    def of(**options: Any) -> int:
+        with torch.device("meta"):
+            return parameters(resnet.build(resnet.Config(**options)))
+
+    assert of(channels=3) == 7_218_753 + 2 * 64 * 7  # only the first convolution grows
+    assert of(depth=18) < of(depth=34) < of(depth=50)
+    assert resnet.build(resnet.Config()).eval().features(torch.zeros(2, 1, 333)).shape == (2, 512)
+
+
+def test_the_refractory_rule_of_the_original_halves_fast_rates_and_ours_does_not() -> None:
+    import numpy as np
+
+    from pulsewise.signals.beats import find_beats
+
+    for bpm in (60, 100, 140):
+        time = np.arange(0, 20, 1 / 125)
+        pulse = np.exp(3 * np.cos(2 * np.pi * bpm / 60 * time))
+        found = {
+            m: 60 / np.median(np.diff(find_beats(pulse, 125, method=m).time)) for m in ("auto", "refractory-800ms")
+        }
+        assert found["auto"] == pytest.approx(bpm, rel=0.02)
+        assert found["refractory-800ms"] == pytest.approx(bpm if bpm < 75 else bpm / 2, rel=0.02)
+
+
+def test_every_zone_of_the_clarke_grid_is_returned() -> None:
+    """The original's code never said C or D."""
+    import numpy as np
+
+    from pulsewise.clinical.glucose_grids import clarke, shares
+
+    reference, estimate = (grid.ravel() for grid in np.meshgrid(np.arange(20.0, 400), np.arange(20.0, 400)))
+    assert {zone for zone, share in shares(clarke(reference, estimate)).items() if share > 0} == set("ABCDE")
+
+
+def test_the_chain_of_the_original_is_a_preset_in_both_readings() -> None:
+    from pulsewise.core.units import MGDL_PER_MMOLL
+    from pulsewise.signals.condition import PRESETS
+
+    code, text = PRESETS["glucose-original"], PRESETS["glucose-description"]
+    assert (code.family, code.remove_mean, code.band, code.savgol_s) == ("butterworth", True, (0.5, 10.0), 0.05)
+    assert text.band == (0.5, 8.0) and MGDL_PER_MMOLL == 18.0156
+
+
 # -- pressure: LSTM --------------------------------------------------------------------------------------------
-
-
-def parameters(net) -> int:  # a torch module, which may not be installed
-    return sum(p.numel() for p in net.parameters())
 
 
 @pytest.mark.parametrize(
@@ -55,6 +123,81 @@ def test_pressure_lstm_has_the_parameters_of_the_module_that_was_run(options: di
     assert stages == {"lstm": lstm, "mean": 0, "head": head}
     assert options or lstm + head == 5_429_761
     assert not options.get("bidirectional") or lstm + head == 15_012_353
+
+
+def test_the_recipe_trains_as_the_module_was_trained_but_for_what_it_says_was_reduced() -> None:
+    from pulsewise.learn.recipe import load
+
+    found = load(Path(__file__).resolve().parent.parent / "recipes" / "pressure-lstm.toml")
+    train, model = found.train, found.model.config
+    assert (model.hidden, model.layers, model.bidirectional) == (512, 3, False)
+    assert (train.optimizer, train.lr, train.weight_decay, train.batch) == ("adam", 3e-4, 1e-4, 32)
+    assert (train.schedule, train.step_epochs, train.factor, train.clip) == ("step", 40, 0.7, 1.0)
+    assert found.window.normalise == "minmax" and found.build_task().quantities == ("sbp", "dbp")
+
+
+def test_scaling_per_segment_knows_nothing_of_other_people() -> None:
+    """The original scaled each time index across people: a segment then depends on who else is in the table."""
+    import numpy as np
+
+    from pulsewise.core.recording import Recording, Signal
+    from pulsewise.data import window
+
+    wave = 3 + np.sin(np.arange(520) / 9)
+    cut = [
+        window.cut(Recording("r", (Signal("ppg", "ppg", "a.u.", 25, gain * wave),)), window.Config(normalise="minmax"))
+        for gain in (1.0, 40.0)
+    ]
+    assert np.allclose(cut[0].samples, cut[1].samples, atol=1e-5)
+    assert cut[0].samples.min() == 0 and cut[0].samples.max() == 1
+
+
+def test_two_of_the_three_published_versions_belong_to_one_spread_of_the_targets() -> None:
+    """RMSE / sqrt(1 - r^2) is the targets' SD where nothing is biased; the middle version's figures do not fit it."""
+    versions = {"2 x 128": (0.246, 13.97), "2 x 256": (0.385, 14.39), "3 x 512": (0.498, 12.50)}
+    spread = {name: rmse / (1 - r**2) ** 0.5 for name, (r, rmse) in versions.items()}
+    assert spread["2 x 128"] == pytest.approx(14.41, abs=0.02) == spread["3 x 512"]
+    assert spread["2 x 256"] > 15.5
+
+
+# -- hypoglycaemia: CNN-LSTM with attention ------------------------------------------------------------------------
+
+
+def test_the_published_counts_give_the_published_figures_and_one_that_was_rounded_up() -> None:
+    from pulsewise.clinical.detection import Confusion
+
+    c = Confusion(tn=4273, fp=44, fn=96, tp=150)
+    other = Confusion(tn=150, fp=96, fn=44, tp=4273)  # class 0 as the one asked for
+    published = {c.accuracy: 0.969, c.majority_accuracy: 0.946, c.precision: 0.773, c.sensitivity: 0.610}
+    published |= {c.f1: 0.682, (c.f1 + other.f1) / 2: 0.833, c.balanced_accuracy: 0.800, c.mcc: 0.671}
+    published |= {c.prevalence: 0.0539}
+    for found, said in published.items():
+        assert found == pytest.approx(said, abs=6e-4)
+    assert 0.9775 < other.precision < 0.98  # "above 98 %"
+
+
+@pytest.mark.parametrize("reading", ["raw", "patch", "fusion"])
+def test_the_cnn_lstm_is_that_of_the_text_and_returns_its_attention(reading: Any) -> None:
+    torch = pytest.importorskip("torch")
+    from pulsewise.models import cnn_lstm
+
+    net = cnn_lstm.build(cnn_lstm.Config(reading=reading)).eval()
+    convolutions = [m for m in net.cnn.modules() if type(m).__name__ == "Conv1d"]
+    assert [(c.out_channels, c.kernel_size[0]) for c in convolutions] == [(32, 7), (64, 5)]
+    assert net.lstm.hidden_size == 64 and net.dense.out_features == 32
+    windows = torch.randn(2, 1, 2500)
+    with torch.no_grad():
+        weights = net.attention(windows)
+    assert torch.allclose(weights.sum(1), torch.ones(2), atol=1e-5) and net(windows).shape == (2, 1)
+    assert hasattr(net, "autoencoder") == (reading != "raw")
+
+
+def test_the_table_of_the_original_is_a_dataset_of_its_own_columns() -> None:
+    from pulsewise.datasets import ecg_table
+
+    head = ecg_table.HEAD.decode().split(",")
+    assert len(head) == 2505 and head[2499:] == ["2499", "label", "patient_id", "day", "count", "glucose_values"]
+    assert (ecg_table.RATE, ecg_table.SAMPLES / ecg_table.RATE) == (250, 10)
 
 
 # -- SiamQuality -------------------------------------------------------------------------------------------------

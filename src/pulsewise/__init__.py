@@ -10,6 +10,7 @@ instant.
 `simulate.cohort`    simulated people with known truth
 `run`                a recipe through every stage, into a run folder
 `train`              a network or model on the training rows of a split
+`select`             which windows without a label to label next
 `evaluate`           a bundle judged beside no-skill predictors
 `evolution`          versions of a model on the same people, with paired differences
 `compare`            anyone's pairs of reference and estimate judged the same way
@@ -34,6 +35,7 @@ _VERBS = {
     "info": "pulsewise.cli.info:describe",
     "convert": "pulsewise.data.convert:convert",
     "run": "pulsewise.cli.run:run_recipe",
+    "select": "pulsewise.learn.select:select",
     "train": "pulsewise.learn.train:train",
     "evaluate": "pulsewise.judge.evaluate:evaluate",
     "evolution": "pulsewise.cli.evolution:evolve_recipes",
