@@ -203,6 +203,9 @@ def test_the_command_writes_a_bundle_and_says_how_far_off_it_is(bundle: Bundle, 
     assert said["raw"]["samples"] == LENGTH and set(said["raw"]["files"]) == {"raw.onnx"}
     assert said["difference"]["sbp"] <= 1e-3 and said["multiply_adds"] > 10_000 and said["golden"] == "made up"
     assert status(["info", str(tmp_path / "out")]) == 0
+    (tmp_path / "x.csv").write_text("ppg\n" + "\n".join(str(i % 25) for i in range(300)))
+    status(["predict", str(tmp_path / "out"), str(tmp_path / "x.csv"), "--rate", "25", "--workers", "1"])
+    assert f"runs in {engines()[0]}" in capsys.readouterr().err
 
 
 def test_multiplications_of_the_glucose_network() -> None:

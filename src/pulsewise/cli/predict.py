@@ -47,6 +47,7 @@ def predict(
     from pulsewise.cli._files import bundle_folder, finish
     from pulsewise.deploy import predict as deploy
     from pulsewise.deploy import tables
+    from pulsewise.learn.graph import engine_of
 
     folder = bundle_folder(bundle)
     options, format = read_as
@@ -56,6 +57,8 @@ def predict(
         outcomes = deploy.predict(
             folder, files, options, format=format, workers=workers or None, out=out, force=force, progress=advance
         )
+    if engine := engine_of(folder):
+        _output.say(f"the exported model runs in {engine}")
     rows = tables.windows_table(outcomes) if windows else tables.table(outcomes)
     if form == "glucose":
         glucose(outcomes, out)

@@ -9,6 +9,7 @@ import importlib.util
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ def engines(form: str = "onnx") -> tuple[str, ...]:
     """Engines for a form of graph whose libraries are installed, the fastest first."""
     able = ENGINES if form == "onnx" else {"openvino": ENGINES["openvino"]}
     return tuple(name for name, library in able.items() if importlib.util.find_spec(library) is not None)
+
+
+def engine_of(folder: Path) -> str:
+    """The engine that runs the graph in a bundle's folder here; empty where it holds none, or nothing can run it."""
+    form = next((form for form, names in FILES.items() if (folder / names[0]).is_file()), "")
+    return next(iter(engines(form)), "") if form else ""
 
 
 @dataclass(frozen=True)
