@@ -85,3 +85,11 @@ def test_anything_unknown_is_refused(path: Path, setting: str, message: str) -> 
 def test_no_recipe(tmp_path: Path) -> None:
     with pytest.raises(PulsewiseError, match=r"no recipe 'x.toml'"):
         recipe.load(tmp_path / "x.toml")
+
+
+def test_naming_another_dataset_or_model_drops_the_options_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(TEXT)
+    made = recipe.load(tmp_path / "r.toml", ["dataset.name=folder", "dataset.root=x", "model.name=lstm"])
+    assert (made.dataset.name, made.dataset.config.root, made.model.name) == ("folder", "x", "lstm")
+    same = recipe.load(tmp_path / "r.toml", ["dataset.name=simulated", "dataset.seed=4"])
+    assert (same.dataset.config.people, same.dataset.config.preset, same.dataset.config.seed) == (20, "glucose_pos", 4)

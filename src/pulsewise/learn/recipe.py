@@ -31,6 +31,8 @@ from pulsewise.data import align, split, window
 from pulsewise.learn import pretrain_config, train_config
 from pulsewise.signals import condition
 
+ROOMS = ("dataset", "task", "model")
+"""Tables of a recipe that name a plug-in."""
 FILLED_IN = ("channels", "length", "outputs")
 """Fields of a model's config that come from the windows and the task, and are not for a recipe to say."""
 
@@ -120,10 +122,18 @@ class Recipe:
 def load(path: Path, settings: Sequence[str] = ()) -> Recipe:
     """The recipe in a TOML file, with `key.sub=value` settings applied.
 
+    A setting that names another dataset, task or model drops the options of the one before.
+
     Raises `config` for anything unknown or of the wrong type, `unknown_name` for a plug-in that is not there and
     `missing_dependency` for one whose library is not.
     """
-    return fill(config.override(config.read_toml(path), settings))
+    table = config.read_toml(path)
+    named = config.override({}, settings)
+    for room in ROOMS:
+        here, new = table.get(room), named.get(room)
+        if isinstance(here, dict) and isinstance(new, dict) and new.get("name", here.get("name")) != here.get("name"):
+            del table[room]
+    return fill(config.override(table, settings))
 
 
 def fill(table: Mapping[str, Any]) -> Recipe:
@@ -134,7 +144,7 @@ def fill(table: Mapping[str, Any]) -> Recipe:
     >>> recipe.train.lr, recipe.model.name, fill(recipe.table()) == recipe
     (0.01, 'constant', True)
     """
-    choices = {room: _choice(room, table.get(room)) for room in ("dataset", "task", "model")}
+    choices = {room: _choice(room, table.get(room)) for room in ROOMS}
     return config.fill(Recipe, {**table, **choices})
 
 
