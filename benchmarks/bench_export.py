@@ -113,7 +113,7 @@ def compared(name: str, made: Bundle, rounds: tuple[int, int], promised: dict[in
 
 
 def main() -> list[dict[str, Any]]:
-    """Ratios to eager, one window end to end, the size of the float16 file."""
+    """Ratios to eager, one window end to end (promised with AMX only), the size of the float16 file."""
     import torch
 
     torch.set_num_threads(2)
@@ -123,7 +123,7 @@ def main() -> list[dict[str, Any]]:
     figures += compared("ResNet34-1D", resnet, (30, 5), {1: 6.0, 32: 8.0} if amx else {})
     half = onnx_graph.half(onnx_graph.to_onnx(resnet))
     figures.append({"name": "ResNet34-1D, float16 file", "value": len(half) / 1e6, "unit": "MB", "most": 14.5})
-    figures.append(end_to_end(resnet, half))
+    figures.append(end_to_end(resnet, half) | ({"most": 5.0} if amx else {}))
     figures += compared("LSTM", bundle("lstm"), (10, 2), {})
     figures += compared("CNN-LSTM", bundle("cnn_lstm"), (10, 2), {})
     return figures
@@ -143,7 +143,7 @@ def end_to_end(made: Bundle, half: bytes) -> dict[str, Any]:
         begin = time.perf_counter()
         one.estimate(recording)
         taken.append(time.perf_counter() - begin)
-    return {"name": "one window end to end", "value": 1000 * statistics.median(taken[3:]), "unit": "ms", "most": 5.0}
+    return {"name": "one window end to end", "value": 1000 * statistics.median(taken[3:]), "unit": "ms"}
 
 
 if __name__ == "__main__":
