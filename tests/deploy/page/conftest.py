@@ -75,12 +75,17 @@ def drawing() -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run in it: the training median of simulated people."""
+    """A folder with two runs: the training median of simulated people, and one whose training goes on."""
     import pulsewise
 
     folder = tmp_path_factory.mktemp("runs")
     (folder / "small.toml").write_text(RECIPE)
     pulsewise.run(folder / "small.toml", out=folder / "small-run")
+    going = folder / "going" / "folds" / "0" / "training"
+    going.mkdir(parents=True)
+    (folder / "going" / "run.json").write_text('{"name": "going", "stages": {}}')
+    rows = [f"{epoch},{epoch * 2},{1 / epoch:.3f},{34 + 3 / epoch:.3f}\n" for epoch in range(1, 8)]
+    (going / "history.csv").write_text("epoch,step,train_loss,val_mae_glucose\n" + "".join(rows))
     return folder
 
 
@@ -91,7 +96,17 @@ def server(drawing: None, runs: Path, tmp_path_factory: pytest.TempPathFactory) 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-m", "pulsewise", "serve", str(runs / "small-run"), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "pulsewise",
+        "serve",
+        str(runs / "small-run"),
+        "--port",
+        str(port),
+        "--runs",
+        str(runs),
+    ]
     with log.open("w") as lines:
         process = subprocess.Popen(command, stdout=lines, stderr=lines)
         try:

@@ -21,9 +21,11 @@ PLAIN = {
     "models": "/models",
     "model": "/models/small-glucose",
     "runs": "/runs",
+    "run": "/runs/small-run",
     "api": "/docs",
     "about": "/about",
     "login": "/login",
+    "nowhere": "/nowhere",
     "gone": "/recordings/0123456789abcdef",
 }
 
@@ -47,11 +49,19 @@ def looks(tab: Any, name: str) -> None:
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_page_is_whole_at_two_widths_in_light_and_dark(name: str, tab: Callable[..., Any]) -> None:
     one = tab()
-    one.expected += ["404"] if name == "gone" else []
+    one.expected += ["404"] if name in ("gone", "nowhere") else []
     one.go(PLAIN[name])
     one.open.wait_for_load_state("networkidle")
     looks(one, name)
     assert one.get("busy").count() == 0
+    one.clean()
+
+
+def test_a_training_that_goes_on_is_followed(tab: Callable[..., Any]) -> None:
+    one = tab()
+    one.go("/runs/going")
+    one.get("progress").get_by_text("7 epochs in 1 fold, still training").wait_for()
+    looks(one, "training")
     one.clean()
 
 

@@ -108,7 +108,15 @@ def page(template: str, *, status: int = 200, section: str = "", script: str = "
 
 def problem_page(status: int, title: str, detail: str) -> HTMLResponse:
     """An error as a page, for a browser that asked for one."""
-    return page("problem", status=status, title=title, heading=title, detail=detail)
+    heading = "There is no such page" if status == 404 else f"{title[:1].upper()}{title[1:]}"
+    return page(
+        "problem",
+        status=status,
+        title=heading,
+        heading=heading,
+        detail=f"{detail[:1].upper()}{detail[1:]}.",
+        code=status,
+    )
 
 
 def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
@@ -160,7 +168,13 @@ def _demo(name: str) -> Response:
 
 
 async def _described(request: Request) -> HTMLResponse:
-    return page("docs", section="docs", title="HTTP API", **_operations(request.app.openapi()))
+    return page(
+        "docs",
+        section="docs",
+        title="HTTP API",
+        host=request.headers.get("host", ""),
+        **_operations(request.app.openapi()),
+    )
 
 
 def _operations(document: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from pulsewise.core.errors import CODES, PulsewiseError
@@ -61,14 +61,24 @@ def problem(error: PulsewiseError, headers: Mapping[str, str] | None = None) -> 
 def install(app: FastAPI) -> None:
     """Answer every error of an app with a problem."""
 
-    def ours(request: Request, error: Exception) -> Problem:
+    def ours(request: Request, error: Exception) -> Response:
         found = translate(error)
         request.scope["pulsewise.code"] = found.code
+        if _wants_page(request):
+            from pulsewise.deploy.serve.pages import problem_page
+
+            return problem_page(status_of(found.code), CODES[found.code].meaning, found.what)
         headers = getattr(error, "headers", None)
         return problem(found, headers)
 
     for kind in (PulsewiseError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, ours)
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether a browser asked for a page; programs, and the pages themselves, get JSON."""
+    api = request.url.path.startswith("/api/")
+    return request.method == "GET" and not api and "text/html" in request.headers.get("accept", "")
 
 
 def translate(error: Exception) -> PulsewiseError:

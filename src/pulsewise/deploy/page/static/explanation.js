@@ -44,7 +44,7 @@ function show(out, found) {
     out,
     h("figure", { class: "explained", "data-testid": "explained" }, canvas, h("figcaption", {}, h("b", {}, `${answer}, window at ${clock(start, 10)}. `), `${found.method}. Blue raises the answer, orange lowers it; the stronger, the more.`)),
     verdict,
-    h("ul", {}, found.words.map((text) => h("li", {}, text))),
+    h("details", {}, h("summary", {}, "In words, method by method"), h("ul", {}, found.words.map((text) => h("li", {}, text)))),
   );
   const most = Math.max(...attribution.map((a) => Math.abs(a ?? 0))) || 1;
   picture(canvas, (made, ink) => {

@@ -1,7 +1,6 @@
 import { get } from "./api.js";
 import { $, busy, fill, h, problem, table } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { stamps } from "./models.js";
 import { bytes, count, hertz, name } from "./words.js";
 
 const into = $("model");
@@ -14,8 +13,10 @@ try {
   const fact = (label, value, more) => h("div", {}, h("dt", {}, label), h("dd", {}, value, more ? h("small", {}, more) : null));
   fill(
     into,
+    model.synthetic ? h("p", { class: "stamp" }, h("strong", {}, "Trained on simulated people. "), "It says nothing about real ones.") : null,
     model.stamp ? h("p", { class: "stamp" }, model.stamp) : null,
-    h("p", { class: "lead" }, model.intended_use, " ", stamps(model)),
+    model.trained ? null : h("p", { class: "stamp" }, h("strong", {}, "Never trained. "), "It answers nothing unless it is forced to."),
+    h("p", { class: "lead" }, model.intended_use),
     h("dl", { class: "facts" }, [
       fact("Estimates", model.quantities.map((q) => name(q.quantity)).join(", "), model.quantities.map((q) => q.unit).filter(Boolean).join(", ")),
       fact("From", model.input.channels.join(", "), `windows of ${Number(model.input.window_s.toFixed(2))} s at ${hertz(model.input.rate_hz)}`),

@@ -3,7 +3,7 @@ import { $, busy, empty, fill, h, problem, table } from "./dom.js";
 import { shownUnit, onUnits } from "./units.js";
 import { hertz, name } from "./words.js";
 
-export function stamps(model) {
+function stamps(model) {
   return [
     model.synthetic ? h("span", { class: "tag alert" }, "simulated people") : null,
     model.leaky ? h("span", { class: "tag alert" }, "leaky split") : null,
@@ -13,7 +13,6 @@ export function stamps(model) {
 
 async function show() {
   const into = $("models");
-  if (!into) return;
   fill(into, busy("Looking …"));
   try {
     const { models } = offered("/api/models") ? await get("/api/models") : { models: [] };
