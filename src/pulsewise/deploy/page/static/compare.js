@@ -2,7 +2,7 @@
 
 import { send } from "./api.js";
 import { $, busy, fill, h, problem, say, sentence, table } from "./dom.js";
-import { count } from "./words.js";
+import { count, stamp } from "./words.js";
 
 const UNITS = {
   glucose: ["mg/dL", "mmol/L"], sbp: ["mmHg", "kPa"], dbp: ["mmHg", "kPa"], map: ["mmHg", "kPa"], heart_rate: ["bpm"], respiratory_rate: ["breaths/min"], spo2: ["%"],
@@ -76,7 +76,7 @@ function show(answer) {
   const part = result.quantities?.[0];
   fill(
     $("answer"),
-    (result.stamps || []).map((text) => h("p", { class: "stamp" }, text)),
+    (result.stamps || []).map((text) => h("p", { class: "stamp" }, stamp(text))),
     h("h2", { id: "verdict", tabindex: "-1" }, sentence(result.verdict.headline)),
     part ? h("p", { class: "lead", "data-testid": "verdict" }, part.verdict?.sentence ?? "") : null,
     part?.views ? h("p", { class: "note" }, `${count(part.views[0].n, "pair")}${part.views[0].people ? ` of ${count(part.views[0].people, "person", "people")}` : "; the table does not say who is who"}.`) : null,

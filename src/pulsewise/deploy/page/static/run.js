@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { $, busy, empty, fill, h, problem, say, sentence, table } from "./dom.js";
 import { axes, extent, line, picture } from "./drawing.js";
-import { count, day, duration } from "./words.js";
+import { count, day, duration, stamp } from "./words.js";
 
 const name = location.pathname.split("/")[2];
 const path = `/api/runs/${name}`;
@@ -21,13 +21,13 @@ try {
   const facts = [["Seed", one.run.seed], ["Commit", one.run.commit?.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1")], ["Recipe", one.run.recipe], ["Data", one.run.data], ["Versions", Object.entries(one.run.versions || {}).map(([k, v]) => `${k} ${v}`).join(", ")]];
   fill(
     into,
-    (one.result.stamps || []).map((text) => h("p", { class: "stamp" }, text)),
+    (one.result.stamps || []).map((text) => h("p", { class: "stamp" }, stamp(text))),
     one.headline ? h("p", { class: "lead" }, sentence(one.headline)) : null,
     table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages", class: "words wide" }),
     h("dl", { class: "plain" }, facts.filter(([, v]) => v !== undefined && v !== null && v !== "" && v !== "unknown").map(([k, v]) => [h("dt", {}, k), h("dd", {}, String(v))])),
     one.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: `${path}/report`, "data-testid": "run-report" }, "Report of this run")) : null,
     h("section", {}, h("h2", {}, "Training"), progress),
-    one.recipe ? h("section", {}, h("h2", {}, "Recipe"), h("pre", { tabindex: "0" }, one.recipe)) : null,
+    one.recipe ? h("section", {}, h("h2", {}, "Recipe"), h("details", {}, h("summary", {}, "Every number that decided the result"), h("pre", { tabindex: "0" }, one.recipe))) : null,
   );
   await follow();
 } catch (error) {
@@ -55,7 +55,7 @@ async function follow() {
 
 /** A chart per figure that the history holds, a line per fold. */
 function show() {
-  const columns = Object.keys(folds[0].history[0]).filter((key) => !["epoch", "seconds", "step"].includes(key) && folds.some((fold) => fold.history.some((row) => row[key] !== null)));
+  const columns = Object.keys(folds[0].history[0]).filter((key) => !["epoch", "seconds", "step", "lr"].includes(key) && folds.some((fold) => fold.history.some((row) => row[key] !== null)));
   if (columns.join() !== drawn) {
     drawn = columns.join();
     const charts = columns.map((key) => [key, h("canvas", { role: "img", "aria-label": `${key} by epoch` })]);

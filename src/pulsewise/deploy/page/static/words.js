@@ -26,6 +26,14 @@ const REASONS = {
 export const reason = (code) => REASONS[code] || String(code).replaceAll("_", " ");
 export const reasons = (codes) => (codes || []).map(reason).join("; ");
 
+const STAMPS = {
+  synthetic: "Simulated people. The figures say nothing about real ones.",
+  leaky: "A leaky split: the same people are on both sides. The figures are too good.",
+};
+
+/** What a stamp of a result means. */
+export const stamp = (code) => STAMPS[code] || code;
+
 export function count(n, one, many = `${one}s`) {
   return `${Number(n).toLocaleString("en")} ${n === 1 ? one : many}`;
 }
