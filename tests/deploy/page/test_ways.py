@@ -31,11 +31,14 @@ def accessible(tab: Any) -> None:
 
 def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], finger: Path) -> None:
     one = tab(reduced_motion="reduce")
+    choosers: list[Any] = []
+    one.open.on("filechooser", choosers.append)
     one.go("/")
     focus(one, "files")
-    with one.open.expect_file_chooser() as chooser:
-        one.open.keyboard.press("Enter")
-    chooser.value.set_files(finger)
+    one.open.keyboard.press("Enter")
+    for _ in range(100):
+        one.open.wait_for_timeout(0 if choosers else 100)
+    choosers[0].set_files(finger)
     one.open.wait_for_url("**/recordings/*", timeout=60_000)
     one.settled()
     focus(one, "model")
