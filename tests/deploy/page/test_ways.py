@@ -32,12 +32,13 @@ def accessible(tab: Any) -> None:
 def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], finger: Path) -> None:
     one = tab(reduced_motion="reduce")
     choosers: list[Any] = []
-    one.open.on("filechooser", choosers.append)
+    one.open.on("filechooser", lambda chooser: choosers.append(chooser))
     one.go("/")
     focus(one, "files")
     one.open.keyboard.press("Enter")
     for _ in range(100):
-        one.open.wait_for_timeout(0 if choosers else 100)
+        if not choosers:
+            one.open.wait_for_timeout(100)
     choosers[0].set_files(finger)
     one.open.wait_for_url("**/recordings/*", timeout=60_000)
     one.settled()
