@@ -94,6 +94,7 @@ def render(made: Evolution, pictures: dict[str, str]) -> str:
             tables={part.quantity: list(table(part)) for part in made.parts},
             name=name_of,
             level=f"{100 * made.level:g}",
+            apart=not {"leaky-random", "by-day", "by-time"} & set(made.stamps),
             stamps=[STAMPS[stamp] for stamp in made.stamps],
             css=Markup(stylesheet()),  # noqa: S704  # our own file
             version=pulsewise.__version__,
