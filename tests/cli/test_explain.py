@@ -25,9 +25,9 @@ rate = 32
 [label]
 how = "nearest"
 [split]
-train = 0.6
-validation = 0.4
-test = 0.0
+train = 0.5
+validation = 0.2
+test = 0.3
 [task]
 name = "pressure"
 [model]
@@ -71,3 +71,16 @@ def test_what_the_model_has_not_and_what_is_not_there_is_said(
     assert "has no Grad-CAM" in capsys.readouterr().err
     assert status(["explain", "run", "nothing.csv", "--out", "b"]) == 3
     assert not Path("b").exists()
+
+
+def test_without_a_file_the_features_a_run_needs_are_said(
+    made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made)
+    assert status(["explain", "run", "--out", "f", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert [q["quantity"] for q in table["quantities"]] == ["sbp", "dbp"]
+    assert all(q["groups"] and q["people"] == 2 for q in table["quantities"])
+    assert sorted(p.name for p in Path("f").iterdir()) == ["features.csv", "features.html", "features.json"]
+    assert status(["explain", "run/bundle", "--out", "g"]) == 3
+    assert "run folder" in capsys.readouterr().err

@@ -310,6 +310,17 @@ def _note(run: Run) -> None:
     write_json(run.folder / "run.json", about)
 
 
+def opened(folder: Path) -> tuple[Store, Split, list[Path]]:
+    """Store, split and the bundle folder of each fold of a run that was trained; `not_found` where it was not."""
+    from pulsewise.data.split import from_dict
+    from pulsewise.data.store import Store
+
+    if not (folder / "split.json").is_file():
+        raise InputError("not_found", f"{folder.name!r} is not a run folder: it holds no split.json")
+    split = from_dict(read_json(folder / "split.json"))
+    return Store(folder / "store"), split, [folder / "folds" / str(k) / "bundle" for k in range(len(split.folds))]
+
+
 def summary(run: Run) -> Mapping[str, Any]:
     """What a run says of itself, for --json and for Python."""
     files = {

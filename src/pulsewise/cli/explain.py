@@ -10,6 +10,8 @@ import typer
 from pulsewise.cli._options import Json, Overwrite, reading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulsewise.judge.explanation import Explanation
 
 PANEL = "Use"
@@ -18,7 +20,9 @@ PANEL = "Use"
 @reading
 def explain(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder, or the run folder it is in.")],
-    file: Annotated[Path, typer.Argument(help="A file of any known format.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A file of any known format; without one, what features a run's model needs.")
+    ] = None,
     quantity: Annotated[str, typer.Option("--quantity", help="Which answer; the bundle's first one otherwise.")] = "",
     windows: Annotated[int, typer.Option("--windows", min=1, help="Windows to explain, evenly spread.")] = 6,
     start: Annotated[
@@ -40,25 +44,24 @@ def explain(
     Grad-CAM and attention where the model has them, by wave and beat.
 
     Every method is repeated with random weights; an explanation that does not change is said not to be about the model.
-    Writes explanation.html, explanation.json, parts.csv and beats.csv.
+    Writes explanation.html, explanation.json, parts.csv and beats.csv. Without FILE, for a run whose model works on
+    hand-made features: what the error of its test people grows by without each group of features.
 
     Examples: pulsewise explain runs/demo recording.csv --rate 125;
-    pulsewise explain runs/hypo ecg.edf --start 120 --method integrated_gradients
+    pulsewise explain runs/hypo ecg.edf --start 120 --method integrated_gradients; pulsewise explain runs/pressure-ridge
     """
     from pulsewise.cli import _output
     from pulsewise.cli._files import bundle_folder
-    from pulsewise.core.errors import UsageError
     from pulsewise.judge.explain import Config
     from pulsewise.judge.explain import explain as look
     from pulsewise.learn.bundle import Bundle
     from pulsewise.show.explain import NAMES, write
 
+    if file is None:
+        _features(bundle, out or Path("explain") / bundle.name, json=json, overwrite=overwrite)
+        return
     folder = out or Path("explain") / file.stem
-    files = {name: folder / name for name in NAMES}
-    if not overwrite and any(path.exists() for path in files.values()):
-        raise UsageError(
-            "output_exists", f"an explanation is in {folder.name} already", fix="give --overwrite or --out"
-        )
+    files = _fresh(folder, NAMES, overwrite)
     config = Config(quantity=quantity, windows=windows, start_s=start, methods=tuple(method or ()), draws=draws)
     loaded = Bundle.load(bundle_folder(bundle))
     made = look(loaded, _one(file, recording, read_as), config, force=force)
@@ -68,6 +71,52 @@ def explain(
         return
     show(made)
     _output.facts({name.partition(".")[0] + " " + path.suffix[1:]: path.as_posix() for name, path in files.items()})
+
+
+def _fresh(folder: Path, names: Sequence[str], overwrite: bool) -> dict[str, Path]:
+    """Where files go; `output_exists` where one is there already."""
+    from pulsewise.core.errors import UsageError
+
+    files = {name: folder / name for name in names}
+    if not overwrite and any(path.exists() for path in files.values()):
+        fix = "give --overwrite or another --out"
+        raise UsageError("output_exists", f"an explanation is in {folder.name} already", fix=fix)
+    return files
+
+
+def _features(run: Path, folder: Path, *, json: bool, overwrite: bool) -> None:
+    """Permutation importance of the features of a run's bundles, on the test people of each fold."""
+    from pulsewise.cli import _output
+    from pulsewise.cli._run import opened
+    from pulsewise.judge.importance import importance
+    from pulsewise.learn.bundle import Bundle
+    from pulsewise.show.importance import NAMES, write
+
+    files = _fresh(folder, NAMES, overwrite)
+    store, split, bundles = opened(run)
+    pairs = zip(bundles, split.folds, strict=True)
+    found = importance([(Bundle.load(path), store.windows(fold.test)) for path, fold in pairs])
+    write(found, folder, run.name, synthetic=store.synthetic)
+    if json:
+        table = {"files": {k: v.as_posix() for k, v in files.items()}, "quantities": [made.to_dict() for made in found]}
+        _output.emit("explain", table)
+        return
+    for made in found:
+        rows = [
+            {
+                "features": ", ".join(g.features[:4]) + (", …" if len(g.features) > 4 else ""),
+                "error grows by": g.growth.value,
+                "low": g.growth.low,
+                "high": g.growth.high,
+                "of all": "" if g.share is None else f"{100 * g.share:.0f} %",
+            }
+            for g in made.groups[:12]
+        ]
+        title = f"{made.quantity}: mean absolute error {made.error:.3g} {made.unit} of {made.people} people"
+        _output.table(rows, list(rows[0]), title=title)
+        print()
+        _output.prose(made.words())
+    _output.facts({path.name: path.as_posix() for path in files.values()})
 
 
 def _one(file: Path, name: str, read_as: Any) -> Any:

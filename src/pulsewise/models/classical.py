@@ -167,7 +167,17 @@ class Classical:
 
     def predict(self, windows: Windows) -> NDArray[np.float64]:
         """Targets (N, K), in the scale `fit` was given."""
-        x = self.features(windows)
+        return self.answers(self.features(windows))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of `features`; an indicator is named after what it marks as missing."""
+        names: list[str] = json.loads(self._state["names"].tobytes())
+        marked = self._state.get("marked", np.zeros(len(names), np.int64))
+        return (*names, *(f"{name} missing" for name, mark in zip(names, marked, strict=True) if mark))
+
+    def answers(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Targets (N, K) of standardised features (N, F)."""
         by_kind = {"forest": _arrays.forest, "boosting": _arrays.boosting, "svm": _arrays.gaussian}
         apply = by_kind.get(self.config.kind, _arrays.linear)
         return np.stack([apply(x, self._part(k)) for k in range(self.config.outputs)], axis=1)
