@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("fastapi")
-axe_api = pytest.importorskip("axe_playwright_python.sync_playwright")
+from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -39,7 +37,7 @@ def looks(tab: Any, name: str) -> None:
             tab.open.wait_for_timeout(60)
             tab.shot(f"{name}-{scheme}-{width}")
             if width > 500 or scheme == "light":  # the dark has the same layout
-                found = axe_api.Axe().run(tab.open)
+                found = Axe().run(tab.open)
                 assert found.violations_count == 0, found.generate_report()
         tab.fits()
     assert tab.get("banner").is_visible()
@@ -70,6 +68,7 @@ def test_the_viewer_and_the_result_are_whole_and_a_name_is_never_markup(tab: Cal
     path = one.upload(finger)
     one.settled()
     assert "<img" in one.get("name").inner_text()
+    assert "<b onclick" in one.get("detected").inner_text()
     looks(one, "recording")
     one.go(f"{path}/result")
     one.get("quantity-glucose").wait_for(timeout=60_000)

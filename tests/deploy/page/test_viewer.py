@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("fastapi")
-pytest.importorskip("playwright")
-
 pytestmark = pytest.mark.xdist_group("page")
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("fastapi")
-axe_api = pytest.importorskip("axe_playwright_python.sync_playwright")
+from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -25,7 +23,7 @@ def focus(tab: Any, wanted: str, key: str = "Tab", most: int = 90) -> None:
 
 
 def accessible(tab: Any) -> None:
-    found = axe_api.Axe().run(tab.open)
+    found = Axe().run(tab.open)
     assert found.violations_count == 0, found.generate_report()
 
 

@@ -30,6 +30,7 @@ export class Scope {
     this.colours = palette();
     this.gutter = () => parts.quality.offsetLeft + parts.quality.parentElement.offsetLeft - parts.lanes.offsetLeft || 60;
     this.plot = typeof uPlot === "function" ? this.make() : null;
+    parts.wave.parentElement.hidden = this.plot === null;
     const show = () => this.draw();
     view.onChange(show);
     new ResizeObserver(() => this.resize()).observe(parts.lanes);
