@@ -75,6 +75,7 @@ class Broker:
         self.clients: list[Client] = []
         self.turns: dict[str, itertools.count] = defaultdict(itertools.count)
         self.handed: list[tuple[str, int]] = []
+        self.shares = True
         self.repeat = False  # each data message twice, as after a lost acknowledgement
 
     def __enter__(self) -> Broker:
@@ -136,7 +137,8 @@ class Broker:
         kind = head >> 4
         if kind == 1:
             assert (body.text(), body.take(1)[0]) == ("MQTT", 5)
-            self.send(client, 0x20, b"\0\0\0")
+            lacking = b"\x2a\0" * (not self.shares)
+            self.send(client, 0x20, b"\0\0" + number(len(lacking)) + lacking)
         elif kind == 3:
             topic = body.text()
             if head & 6:

@@ -431,6 +431,10 @@ def test_no_broker_is_said_and_wrong_calls_too(mqtt5) -> None:
 
     with pytest.raises(SetupError, match="no broker at 127"):
         next(mqtt(Broker("mqtt://127.0.0.1:9"), 1, connect_s=0.1))
+    with mqtt5.Broker() as broker:
+        broker.shares = False
+        with pytest.raises(SetupError, match="SharedSubscriptionAvailable"):
+            until(mqtt(Broker(f"mqtt://127.0.0.1:{broker.port}", group="g"), 1), 1)
     for wrong in ({"url": "http://x"}, {"url": "mqtt://x", "topic": "a/#/b"}, {"url": "mqtt://x", "group": "a/b"}):
         with pytest.raises(UsageError):
             Broker(**wrong)

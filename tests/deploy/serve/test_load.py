@@ -102,6 +102,12 @@ def resident(pid: int) -> int:
     return total
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process has computed so far."""
+    cells = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(cells[11]) + int(cells[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Seen:
     """What all clients saw."""
@@ -174,7 +180,9 @@ def test_a_hundred_streams_for_ten_minutes(tmp_path: Path) -> None:
     """100 streams of 125 Hz with an estimate of ResNet34-1D every 5 s; `PULSEWISE_LOAD_S` seconds, 600 unless given."""
     seconds = float(os.environ.get("PULSEWISE_LOAD_S", "600"))
     with served(resnet(), tmp_path) as (port, pid):
+        before = processor_seconds(pid)
         seen = asyncio.run(load(port, pid, streams=100, seconds=seconds))
+        share = (processor_seconds(pid) - before) / seconds
     late = np.array(seen.late)
     times, memory = (np.array(column, dtype=float) for column in zip(*seen.memory, strict=True))
     settled = (times > min(60.0, 0.3 * seconds)) & (times < seconds)
@@ -183,6 +191,7 @@ def test_a_hundred_streams_for_ten_minutes(tmp_path: Path) -> None:
     middle, most = np.quantile(late, (0.5, 0.95))
     print(f"\n{len(late)} estimates, {seen.dropped} samples dropped; pieces were sent up to {seen.behind:.2f} s late")
     print(f"sample to estimate: median {middle:.2f} s, 95 % within {most:.2f} s, all within {late.max():.2f} s")
+    print(f"the server took {share:.0%} of one core; {os.getloadavg()[1]:.1f} processes wanted {os.cpu_count()}")
     print(f"memory {np.median(early) / 2**20:.0f} MiB, at the end {np.median(last) / 2**20:.0f} MiB ({drift:+.1%})")
     assert seen.dropped == 0 and seen.answers == dict.fromkeys(range(100), expected(seconds))
     assert most <= 1.5

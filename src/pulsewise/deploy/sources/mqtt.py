@@ -224,9 +224,13 @@ class _Worker:
         if not self.broker.group:
             self._subscribe(self.broker.topic, _OWN)
             return
+        for need in ("SharedSubscriptionAvailable", "SubscriptionIdentifierAvailable"):
+            if getattr(properties, need, 1) == 0:
+                self.inbox.refused = f"it lacks what a group needs ({need})"
+                return
         self._subscribe(f"{CLAIMS}/{self.broker.group}", _CLAIM)
         self._subscribe(f"$share/{self.broker.group}/{self.broker.topic}", _HANDED_OUT)
-        for topic in self._own:  # again, after a lost session
+        for topic in list(self._own):  # again, after a lost session
             self._subscribe(topic, _OWN)
 
     def _message(self, client: Any, _: Any, message: Any) -> None:
