@@ -41,7 +41,7 @@ def test_the_differences_are_those_of_the_same_readings_and_resamples(make_rows:
     assert new.best.high < 0 and new.numbers["mae"].people == 40 == part.people
     kinds = [line.kind for line in part.lines]
     assert kinds == sorted(kinds, key=["version", "nothing", "reading", "oracle"].index) and "oracle" in kinds
-    assert "new is better than the version before" in part.words[0]
+    assert "new is better than old on these people, −" in part.words[0]
 
 
 def test_versions_that_are_the_same_do_not_differ(make_rows: Callable[..., pa.Table]) -> None:
@@ -86,7 +86,7 @@ def test_yes_and_no_are_ranked_and_the_areas_are_paired() -> None:
     assert strong.numbers["auroc"].value == pytest.approx(
         made[1].result.quantities[0].scores[0].numbers["auroc"].value, abs=1e-6
     )
-    assert "strong is better" in part.words[0] and "strong beats" in part.words[1]
+    assert "strong is better than weak" in part.words[0] and "strong beats" in part.words[1]
 
 
 def refusal(*versions: Version) -> str:
@@ -111,6 +111,12 @@ def test_what_cannot_be_compared_is_refused_with_its_reason(make_rows: Callable[
     moved = rows.column("reference").to_numpy() + 1.0
     unlike = rows.set_column(rows.column_names.index("reference"), "reference", pa.array(moved))
     assert "not tested on the same people and readings" in refusal(first, version("labels", unlike))
+
+
+def test_the_mean_of_a_person_with_one_reading_is_no_predictor(make_rows: Callable[..., pa.Table]) -> None:
+    versions = [version(name, make_rows(readings=1, windows=2)) for name in "ab"]
+    (part,) = evolve(versions, settings=SETTINGS).parts
+    assert part.readings == 40 and not [line for line in part.lines if line.kind == "oracle"]
 
 
 def test_other_training_people_are_said(make_rows: Callable[..., pa.Table]) -> None:

@@ -103,12 +103,19 @@ def _lines(
 
 
 def _controls(seen: Sequence[Seen], about: Mapping[str, About]) -> list[tuple[str, Floats]]:
-    """Every predictor without skill that says something on all readings, of the first version that has it."""
+    """Every predictor without skill that says something on all readings, of the first version that has it.
+
+    One that is the reference itself is left out: the mean of a person with one reading.
+    """
     found: dict[str, Floats] = {}
+    truth = _float(seen[0].columns, "reference")
     for version in seen:
         for name in control_names(version.columns, {**CONTROLS, **about}):
             column = f"control_{name}"
-            if column in version.columns and np.isfinite(values := _float(version.columns, column)).all():
+            if column not in version.columns:
+                continue
+            values = _float(version.columns, column)
+            if np.isfinite(values).all() and not np.allclose(values, truth):
                 found.setdefault(name, values)
     return list(found.items())
 
@@ -158,9 +165,14 @@ def words(
     told = [(line.name, _told(line.before, down)) for line in versions[1:]]
     better, worse = ([name for name, how in told if how == wanted] for wanted in ("better", "worse"))
     head = title[:1].upper() + title[1:]
-    steps = "its one step" if len(told) == 1 else f"{len(told)} steps"
-    text = f"{head}: of {steps}, {_named(better, 'none')} {_are(better)} better than the version before "
-    text += f"by more than chance over people; {_named(worse, 'none')} {_are(worse)} worse."
+    if len(told) == 1:
+        name, how = told[0]
+        than = {"better": "is better than", "worse": "is worse than"}.get(how, "cannot be told from")
+        text = f"{head}: {name} {than} {versions[0].name} on these people"
+        text += f", {_change(versions[1].before, unit)}." if versions[1].before.value is not None else "."
+    else:
+        text = f"{head}: of {len(told)} steps, {_named(better, 'none')} {_are(better)} better than the version before "
+        text += f"by more than chance over people; {_named(worse, 'none')} {_are(worse)} worse."
     last = versions[-1]
     whole = _told(last.first, down)
     if len(versions) > 2 and last.first.value is not None:
