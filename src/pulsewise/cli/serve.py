@@ -72,7 +72,7 @@ def serve(
         metrics=metrics,
     )
     settings.check()
-    _output.say(f"http://{host}:{port} - research use, not a medical device; Ctrl-C ends it")
+    _output.say(f"http://{host}:{port or '(see below)'} - research use, not a medical device; Ctrl-C ends it")
     try:
         run(settings)
     except SystemExit as ending:

@@ -7,7 +7,8 @@ import os
 import resource
 import socket
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -93,13 +94,28 @@ def load(given: Given, arrays: Arrays) -> Made:
     import pulsewise.signals.measure
 
     FORCED[0] = bool(given["force"])
-    for name, path in given["bundles"].items():
-        BUNDLES[name] = Bundle.load(Path(path))
-        if BUNDLES[name].trained or FORCED[0]:
-            try_out(BUNDLES[name])
+    with one_core():
+        for name, path in given["bundles"].items():
+            BUNDLES[name] = Bundle.load(Path(path))
+            if BUNDLES[name].trained or FORCED[0]:
+                try_out(BUNDLES[name])
     t = np.arange(1250) / 125
     pulsewise.signals.measure.measure(np.exp(3 * np.cos(2 * np.pi * 1.2 * t)), 125.0)
     return {"bundles": sorted(BUNDLES)}, []
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Engines take as many threads as they see processors; with a process per processor they would only wait there."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def try_out(bundle: Bundle) -> None:

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pulsewise.core import limits
 from pulsewise.deploy.serve.app import create_app
-from pulsewise.deploy.serve.logs import Write, to_stderr
+from pulsewise.deploy.serve.logs import Write, event, to_stderr
 from pulsewise.deploy.serve.service import Service
 from pulsewise.deploy.serve.settings import Settings
 
@@ -48,6 +48,14 @@ def serve(settings: Settings) -> None:
 
 class Server(uvicorn.Server):
     """A server that tells its streams that it stops, before it closes anything."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where: the port may be any that was free."""
+        await super().startup(sockets)
+        service: Service = self.app.state.service
+        for one in self.servers:
+            for bound in one.sockets:
+                event(service.write, "listening", port=bound.getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End streams, then what uvicorn ends."""
