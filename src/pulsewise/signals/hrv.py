@@ -67,7 +67,7 @@ def hrv(beats: Beats, rhythm: str = "") -> dict[str, Value]:
         reasons = ("noise",)
     if reasons:
         return {name: abstain(*reasons) for name in SHORTEST_S}
-    found = _time_domain(seconds * 1000, usual)
+    found = _time_domain(seconds * 1000, usual, covered)
     if covered >= SHORTEST_S["hf"]:
         found |= _spectrum(beats.time[1:], seconds * 1000, usual)
     return {
@@ -80,12 +80,14 @@ def _value(value: float, half: float, unit: str) -> Value:
     return Value(value, unit, max(value - half, 0.0), value + half)
 
 
-def _time_domain(ms: Array, usual: NDArray[np.bool_]) -> dict[str, tuple[float, float]]:
+def _time_domain(ms: Array, usual: NDArray[np.bool_], covered: float) -> dict[str, tuple[float, float]]:
     nn = ms[usual]
+    found = {"mean_nn": (float(nn.mean()), _half(nn))}
+    if covered < SHORTEST_S["rmssd"]:
+        return found
     pairs = usual[1:] & usual[:-1]
     change = np.diff(ms)[pairs]
-    mean, spread = _root(np.square(nn - nn.mean()), len(nn) / max(len(nn) - 1, 1))
-    found = {"mean_nn": (float(nn.mean()), _half(nn)), "sdnn": (mean, spread)}
+    found["sdnn"] = _root(np.square(nn - nn.mean()), len(nn) / max(len(nn) - 1, 1))
     if len(change) < 6:
         return found
     found["rmssd"] = _root(np.square(change))

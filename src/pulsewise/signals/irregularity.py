@@ -7,6 +7,10 @@ nothing counts them. Regular with a few early beats (ectopy), regular and fast (
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,26 +49,24 @@ def of_intervals(seconds: Array) -> Array:
     d = seconds[np.isfinite(seconds)]
     if len(d) < LEAST:
         return np.full(len(NAMES), np.nan)
-    mean, ordered = float(np.add.reduce(d)) / len(d), np.sort(d)
+    mean, ordered = float(np.add.reduce(d)) / len(d), np.sort(d).tolist()
     median, steps_between = quantile(ordered, 0.5), d[1:] - d[:-1]
     change = np.abs(steps_between) / mean
-    steps = np.sort(change)
-    off = np.abs(d / median - 1)
+    steps, off = np.sort(change).tolist(), np.sort(np.abs(d / median - 1)).tolist()
     apart = np.abs(d[:, None] - d)
     mode, mode_share = _mode(d, apart)
     values = (
         60 / median,
         60 / ordered[-1],
-        np.sqrt((d - mean) @ (d - mean) / len(d)) / mean,
-        np.sqrt(change @ change / len(change)),
+        math.sqrt(float((d - mean) @ (d - mean)) / len(d)) / mean,
+        math.sqrt(float(change @ change) / len(change)),
         np.add.reduce(change) / len(change),
         *(quantile(steps, share) for share in (0.5, 0.25, 0.75)),
-        quantile(np.sort(off), 0.5),
+        quantile(off, 0.5),
         (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / median,
-        *ordered[:2] / median,
-        *ordered[:-3:-1] / median,
-        *(_part(off < reach) for reach in (0.05, 0.1, 0.15)),
-        *(_part(change < reach) for reach in (0.03, 0.06, 0.12)),
+        *(ordered[place] / median for place in (0, 1, -1, -2)),
+        *(bisect_left(off, reach) / len(off) for reach in (0.05, 0.1, 0.15)),
+        *(bisect_left(steps, reach) / len(steps) for reach in (0.03, 0.06, 0.12)),
         *(_share(apart, reach * mean) for reach in (0.03, 0.06, 0.12)),
         *_pairs(apart / mean),
         _entropy(d / median),
@@ -81,7 +83,7 @@ def of_intervals(seconds: Array) -> Array:
         _run(d) / len(d),
         _part(np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode),
         np.add.reduce(np.abs(d / mode - np.maximum(np.rint(d / mode), 1))) / len(d),
-        quantile(np.sort(d[: len(d) // 2]), 0.5) / quantile(np.sort(d[len(d) // 2 :]), 0.5),
+        quantile(sorted(d[: len(d) // 2].tolist()), 0.5) / quantile(sorted(d[len(d) // 2 :].tolist()), 0.5),
         *(quantile(ordered, share) / median for share in (0.2, 0.8)),
         _alternation(d),
     )
@@ -101,7 +103,7 @@ def _share(apart: Array, reach: float) -> float:
 def _mode(d: Array, apart: Array) -> tuple[float, float]:
     """The interval that most others are within 6 % of (the mean of those), and the share that are."""
     near = apart < 0.06 * d
-    best = int(near.sum(axis=0).argmax())
+    best = int(np.add.reduce(near, axis=0).argmax())
     inside = near[:, best]
     return float(np.add.reduce(d[inside])) / int(np.count_nonzero(inside)), _part(inside)
 
@@ -119,12 +121,11 @@ def _entropy(d: Array) -> float:
     return float(-(share @ np.log2(share)) / np.log2(len(d)))
 
 
-def _core(ordered: Array, count: int) -> float:
+def _core(ordered: Sequence[float], count: int) -> float:
     """Width of the narrowest stretch of sorted intervals that holds `count` of them, over its middle."""
-    count = min(count, len(ordered))
-    low, high = ordered[: len(ordered) - count + 1], ordered[count - 1 :]
-    best = int((high - low).argmin())
-    return float(2 * (high[best] - low[best]) / (high[best] + low[best]))
+    last = min(count, len(ordered)) - 1
+    width, best = min((ordered[i + last] - ordered[i], i) for i in range(len(ordered) - last))
+    return 2 * width / (ordered[best + last] + ordered[best])
 
 
 def _turning(d: Array) -> float:
@@ -140,7 +141,7 @@ def _lag(d: Array) -> float:
 
 
 def _every(d: Array, step: int) -> float:
-    return quantile(np.sort(np.abs(d[step:] - d[:-step])), 0.5)
+    return quantile(np.sort(np.abs(d[step:] - d[:-step])).tolist(), 0.5)
 
 
 def _ectopic(d: Array) -> tuple[float, float, float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +23,12 @@ def median(values: Array) -> float:
     return float(ordered[half - 1] + ordered[half]) / 2
 
 
-def quantile(ordered: Array, share: float) -> float:
-    """Quantile of sorted values (N,), N > 1, between them by a straight line.
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Quantile of sorted values, two or more, between them by a straight line.
 
-    >>> quantile(np.array([1.0, 2.0, 4.0]), 0.75)
+    >>> quantile([1.0, 2.0, 4.0], 0.75)
     3.0
     """
     place = share * (len(ordered) - 1)
     low = min(int(place), len(ordered) - 2)
-    return float(ordered[low] + (place - low) * (ordered[low + 1] - ordered[low]))
+    return ordered[low] + (place - low) * (ordered[low + 1] - ordered[low])

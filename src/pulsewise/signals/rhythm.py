@@ -126,7 +126,9 @@ def rhythm(
     if 2 * len(rows) < len(edges) - 1 or not rows:
         return Rhythm("", float("nan"), tuple(dict.fromkeys(reasons)))
     shares = forest.load(f"rhythm_{kind}").shares(np.stack(rows))
-    return _decide(np.pad(shares, ((0, 0), (0, len(CLASSES) - shares.shape[1]))))
+    if shares.shape[1] < len(CLASSES):  # no class of noise
+        shares = np.pad(shares, ((0, 0), (0, len(CLASSES) - shares.shape[1])))
+    return _decide(shares)
 
 
 def _decide(shares: Array) -> Rhythm:
