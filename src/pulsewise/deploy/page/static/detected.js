@@ -11,6 +11,10 @@ const SOURCES = {
 export function facts(one) {
   const lost = one.channels.map((c) => c.gaps.reduce((sum, [a, b]) => sum + b - a, 0) / (c.samples / c.rate || 1));
   const worst = Math.max(0, ...lost);
+  if (!one.channels.length) {
+    const references = one.references.reduce((sum, r) => sum + r.count, 0);
+    return [["Signals", "none"], ["References", references.toLocaleString("en"), one.references.map((r) => `${r.quantity}, ${r.unit}`).join("; ")], ["Begins", one.start ? day(one.start) : "not known"]].map(([label, value, more]) => h("div", {}, h("dt", {}, label), h("dd", {}, value, more ? h("small", {}, more) : null)));
+  }
   const item = (label, value, more) => h("div", {}, h("dt", {}, label), h("dd", {}, value, more ? h("small", {}, more) : null));
   const rates = [...new Set(one.channels.map((c) => hertz(c.rate)))];
   return [
@@ -30,7 +34,7 @@ export function detected(one) {
       ["Integrity", one.integrity === false ? "The checksum does not fit: the file was changed or damaged" : one.integrity ? "The checksum fits" : "", ""],
       ["References in the file", one.references?.length ? one.references.map((r) => `${r.count} × ${r.quantity} (${r.unit})`).join(", ") : "none", ""],
     ].filter(([, value]) => value).map(([label, value, more]) => [h("dt", {}, label), h("dd", {}, value, more ? h("small", { class: "note" }, ` ${more}`) : null)])),
-    table(
+    one.channels.length > 0 && table(
       one.channels,
       [
         ["Signal", (c) => c.name, "name"],
@@ -48,5 +52,5 @@ export function detected(one) {
   if (one.notes?.length) {
     parts.push(h("h3", {}, "Worth knowing"), h("ul", {}, one.notes.map((n) => h("li", {}, sentence(n.message), n.count > 1 ? ` (${n.count.toLocaleString("en")} times)` : "", " ", h("code", {}, n.code)))));
   }
-  return parts;
+  return parts.filter(Boolean);
 }

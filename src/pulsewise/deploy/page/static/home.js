@@ -7,6 +7,7 @@ import { count, duration, hertz } from "./words.js";
 const drop = $("drop");
 const input = $("files");
 const told = $("said-of-upload");
+let last = null;
 
 input.addEventListener("change", () => input.files.length && upload([...input.files]));
 for (const kind of ["dragenter", "dragover"]) {
@@ -16,6 +17,10 @@ for (const kind of ["dragenter", "dragover"]) {
   });
 }
 for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
+$("upload").addEventListener("submit", (event) => {
+  event.preventDefault(); // Enter in a field
+  if (last) upload(last);
+});
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   if (event.dataTransfer.files.length) upload([...event.dataTransfer.files]);
@@ -41,15 +46,19 @@ function wait(text) {
 
 function failed(error) {
   drop.classList.remove("busy");
-  fill(told, problem(error));
-  if (error.code === "sampling_rate") {
-    $("how").open = true;
-    document.querySelector("[name=rate]").focus();
-  }
   input.value = "";
+  if (error.code !== "sampling_rate" || !last) {
+    fill(told, problem(error));
+    return;
+  }
+  error.fix = "state it below and read the file again";
+  fill(told, problem(error), h("div", { class: "actions" }, h("button", { type: "button", class: "main", "data-testid": "again", onclick: () => upload(last) }, "Read again")));
+  $("how").open = true;
+  document.querySelector("[name=rate]").focus();
 }
 
 async function upload(files, options = given()) {
+  last = files;
   wait(`Reading ${files.length === 1 ? files[0].name : count(files.length, "file")} …`);
   const form = new FormData();
   for (const file of files) form.append("file", file, file.name);

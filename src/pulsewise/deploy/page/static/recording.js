@@ -48,7 +48,9 @@ async function open() {
   const usual = one.channels.find((c) => ["ppg", "ecg", "abp"].includes(c.kind)) || one.channels[0];
   state.channel = one.channels.find((c) => c.name === asked.get("channel")) || usual;
   if (!state.channel) {
-    fill($("signal"), empty("There is no signal to draw", "The file holds events or references only."));
+    fill($("signal"), empty("There is no signal to draw", "The file holds events or references only; drop it together with the recording it belongs to, or give its values there as references."));
+    for (const part of ["beats", "windows", "explanation"]) $(part).parentElement.hidden = true;
+    $("steps").hidden = true;
     return;
   }
   fill($("channel"), one.channels.map((c) => h("option", { value: c.name, selected: c === state.channel }, `${c.name} (${c.kind}, ${c.unit})`)));
