@@ -88,9 +88,8 @@ def read(folder: Path, options: ReadOptions) -> list[Recording | Windows]:
             told.append({"name": path.name, "error": error.to_dict()})
             continue
         parts += items
-        told.append(
-            {"name": path.name, "count": len(items), "format": found.format, "why": found.why, "score": found.score}
-        )
+        name = path.name if path.is_file() else f"{found.format} session"  # the folder's own name is ours
+        told.append({"name": name, "count": len(items), "format": found.format, "why": found.why, "score": found.score})
     (folder / FOUND).write_text(json.dumps(told))
     return parts
 
