@@ -1,6 +1,6 @@
 """What the autoencoder and the hybrid add to the hypoglycaemia network, on simulated people whose ECG shows it.
 
-    python benchmarks/ablate_hypoglycemia.py [--people 16] [--sessions 24] [--epochs 10] [--out FILE]
+    python benchmarks/ablate_hypoglycemia.py [--people 16] [--sessions 24] [--epochs 10] [--seeds 0 1 2]
 
 Five versions (the signal alone; latents of patches; the latent joined; convolutions alone; LSTM alone), three seeds,
 one split by person; the area under the ROC curve on people never seen, clean and with white noise added to the test
@@ -35,7 +35,6 @@ VERSIONS: dict[str, dict[str, Any]] = {
 }
 NOISE = (0.0, 0.25, 0.5)
 """SD of the noise added to the test windows, in SD of the window."""
-SEEDS = (0, 1, 2)
 RECIPE = Path(__file__).parent.parent / "recipes" / "hypoglycemia-cnn-lstm.toml"
 
 
@@ -44,6 +43,7 @@ def main() -> None:
     for name, default in (("people", 16), ("sessions", 24), ("epochs", 10)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--preset", default="hypo_pos")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     begun = time.process_time()
@@ -61,7 +61,7 @@ def main() -> None:
         windows = store.windows(fold.test)
         truth = truths(base.build_task(), windows.columns, len(windows))[:, 0]
         noise = np.random.default_rng(0).normal(0, 1, windows.samples.shape).astype(np.float32)
-        for seed in SEEDS:
+        for seed in given.seeds:
             for name, options in VERSIONS.items():
                 table = base.table()
                 table["model"] |= options
