@@ -202,6 +202,7 @@ class Tab:
 
     def shot(self, name: str) -> None:
         SHOTS.mkdir(parents=True, exist_ok=True)
+        self.open.evaluate("() => scrollTo(0, 0)")
         self.open.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
     def fits(self) -> None:

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { $, busy, empty, fill, h, problem, say, sentence, table } from "./dom.js";
 import { axes, extent, line, picture } from "./drawing.js";
-import { count, day, duration, stamp } from "./words.js";
+import { count, day, duration, inOrder, stamp } from "./words.js";
 
 const name = location.pathname.split("/")[2];
 const path = `/api/runs/${name}`;
@@ -15,15 +15,13 @@ let [folds, again, drawn, shown] = [[], [], "", 0];
 fill(into, busy("Reading the run …"));
 try {
   const one = await get(path);
-  const ORDER = ["store", "split", "train", "evaluate", "report"];
-  const at = (stage) => (ORDER.indexOf(stage) + 1 || ORDER.length + 1);
-  const stages = Object.entries(one.run.stages || {}).sort((a, b) => at(a[0]) - at(b[0]));
+  const stages = inOrder(one.stages).map((stage) => [stage, one.run.stages[stage]]);
   const facts = [["Seed", one.run.seed], ["Commit", one.run.commit?.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1")], ["Recipe", one.run.recipe], ["Data", one.run.data], ["Versions", Object.entries(one.run.versions || {}).map(([k, v]) => `${k} ${v}`).join(", ")]];
   fill(
     into,
     (one.result.stamps || []).map((text) => h("p", { class: "stamp" }, stamp(text))),
     one.headline ? h("p", { class: "lead" }, sentence(one.headline)) : null,
-    table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages", class: "words wide" }),
+    stages.length > 0 && table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages", class: "words wide" }),
     h("dl", { class: "plain" }, facts.filter(([, v]) => v !== undefined && v !== null && v !== "" && v !== "unknown").map(([k, v]) => [h("dt", {}, k), h("dd", {}, String(v))])),
     one.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: `${path}/report`, "data-testid": "run-report" }, "Report of this run")) : null,
     h("section", {}, h("h2", {}, "Training"), progress),

@@ -1,5 +1,6 @@
 import { get, offered } from "./api.js";
 import { $, busy, empty, fill, h, problem, table } from "./dom.js";
+import { inOrder } from "./words.js";
 
 const into = $("runs");
 fill(into, busy("Looking …"));
@@ -12,7 +13,7 @@ try {
           runs,
           [
             ["Run", (r) => h("a", { href: `/runs/${encodeURIComponent(r.name)}` }, r.name), "name"],
-            ["Stages done", (r) => r.stages.join(" → ") || "none yet"],
+            ["Stages done", (r) => inOrder(r.stages).join(" → ") || "none yet"],
             ["Verdict", (r) => r.headline || "–", "text"],
           ],
           "",

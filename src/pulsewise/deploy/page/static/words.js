@@ -34,6 +34,11 @@ const STAMPS = {
 /** What a stamp of a result means. */
 export const stamp = (code) => STAMPS[code] || code;
 
+const STAGES = ["fetch", "store", "split", "pretrain", "train", "evaluate", "report"];
+
+/** Stages of a run in the order in which they come. */
+export const inOrder = (stages) => [...stages].sort((a, b) => STAGES.indexOf(a) - STAGES.indexOf(b));
+
 export function count(n, one, many = `${one}s`) {
   return `${Number(n).toLocaleString("en")} ${n === 1 ? one : many}`;
 }
