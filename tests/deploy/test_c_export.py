@@ -63,7 +63,7 @@ def made(task=heart_rate, channels=("ppg",), condition=CONDITION, window=None, a
     inputs = (0.05, 1.1) if condition or window is None else (50_000.0, 400.0)  # what comes as it comes is in counts
     scaling = Scaling((inputs[0],) * len(channels), (inputs[1],) * len(channels), mean, sd)
     about = Facts(
-        "hand */ held", question, Model(name, True, config), RATE, length, channels, dict(condition),
+        "hand */ held /* \\", question, Model(name, True, config), RATE, length, channels, dict(condition),
         window or {"channels": list(channels), "length_s": LENGTH_S, "step_s": STEP_S}, scaling, answer=answer,
         trained=True,
     )  # fmt: skip

@@ -503,6 +503,17 @@ def test_the_command_reads_a_websocket(bundle: Bundle, pulse, tmp_path: Path, ca
     assert status(["stream", str(tmp_path / "bundle"), "--from", "websocket"]) == 2
 
 
+def test_secrets_do_not_go_unencrypted_to_other_machines(monkeypatch) -> None:
+    from pulsewise.deploy.sources.secret import secret
+
+    monkeypatch.setenv("PULSEWISE_TOKEN", "k7Qw")
+    assert [secret("PULSEWISE_TOKEN", url) for url in ("wss://far.example/x", "ws://127.0.0.1:9/x")] == ["k7Qw"] * 2
+    for url in ("ws://far.example/x", "mqtt://10.0.0.1"):
+        with pytest.raises(UsageError, match="unencrypted"):
+            secret("PULSEWISE_TOKEN", url)
+    assert secret("PULSEWISE_NOT_SET", "ws://far.example") == ""
+
+
 def test_a_missing_library_says_what_to_install(monkeypatch) -> None:
     from pulsewise.deploy.sources.lsl import lsl
 

@@ -142,7 +142,7 @@ def header(bundle: Bundle, size: Sizes, precision: Precision, how: Inside | None
     f = bundle.facts
     asked = [f"{k}: {t.quantity} in {t.unit or '1'}, {t.low:g} to {t.high:g}" for k, t in enumerate(f.task.targets)]
     values = {
-        "name": f.name.replace("*/", ""),
+        "name": f.name,
         "source": bundle.fingerprint,
         "precision": precision,
         "channels": ", ".join(f.channels),
@@ -165,15 +165,20 @@ def header(bundle: Bundle, size: Sizes, precision: Precision, how: Inside | None
         "STACK_BYTES": size.stack,
     }
     for name, value in values.items():
-        template = template.replace(f"@{name}@", str(value))
+        template = template.replace(f"@{name}@", _harmless(str(value)))
     return template
+
+
+def _harmless(text: str) -> str:
+    """Text that neither begins nor ends a comment, nor continues a line."""
+    return text.replace("\\", "|").replace("*/", "* |").replace("/*", "| *")
 
 
 def data(bundle: Bundle, network: Network, how: Inside | None) -> str:
     """pulsewise_data.h: every number of the network, the scaling and the filters."""
     s, size = bundle.facts.scaling, sizes(bundle, network, how)
     kind = "signed char" if network.head.weights.dtype == np.int8 else "float"
-    lines = [f"/* Numbers of {bundle.facts.name.replace('*/', '')}; included by pulsewise.c only. */", ""]
+    lines = [f"/* Numbers of {_harmless(bundle.facts.name)}; included by pulsewise.c only. */", ""]
     lines += [f"typedef {kind} weight;", ""]
     first, width = network.first, len(network.head.weights[0])
     taps = first.weights.shape[1] // len(bundle.facts.channels)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import os
 import queue
 import re
 import secrets
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 from pulsewise.core.errors import InputError, PulsewiseError, SetupError, UsageError
 from pulsewise.deploy.sources.claims import RENEW_S, Claims
 from pulsewise.deploy.sources.payload import MESSAGE_BYTES, Fault, Packet, decode
+from pulsewise.deploy.sources.secret import secret
 
 TOPIC = "pulsewise/v1/#"
 CLAIMS = "pulsewise/claims"
@@ -141,8 +141,8 @@ class _Worker:
             protocol=paho.MQTTv5,
         )
         client.reconnect_delay_set(1, 30)
-        if os.environ.get(USER):
-            client.username_pw_set(os.environ[USER], os.environ.get(PASSWORD))
+        if user := secret(USER, broker.url):
+            client.username_pw_set(user, secret(PASSWORD, broker.url) or None)
         parts = urlsplit(broker.url)
         if parts.scheme == "mqtts":
             client.tls_set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pulsewise.core.errors import InputError, PulsewiseError, SetupError, UsageError
 from pulsewise.deploy.sources.payload import MESSAGE_BYTES, Fault, Packet, decode
+from pulsewise.deploy.sources.secret import secret
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 TICK_S = 0.2
@@ -38,7 +38,8 @@ def websocket(url: str, channels: int, *, tries: int | None = None) -> Iterator[
     except ImportError as error:
         fix = "pip install 'pulsewise[live]'"
         raise SetupError("missing_dependency", "a WebSocket needs websockets", fix=fix) from error
-    headers = {"Authorization": f"Bearer {os.environ[TOKEN]}"} if os.environ.get(TOKEN) else {}
+    token = secret(TOKEN, url)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     failed, wait = 0, FIRST_WAIT_S
     while True:
         try:
