@@ -133,7 +133,7 @@ def test_every_method_learns_and_publishes_the_same_encoder_shape(method: str, s
     assert {n: a.shape for n, a in made.arrays.items()} == {
         n: tuple(v.shape) for n, v in net.state_dict().items() if not n.startswith("head.")
     }
-    assert made.facts.told.people == pretrained.marks(["p0", "p1", "p2", "p3"], "simulated")
+    assert made.facts.told.people == pretrained.marks(["p0", "p1", "p2", "p3"], made_recipe().dataset)
 
 
 def test_the_byol_target_moves_and_the_moco_queue_fills(source: Any) -> None:
@@ -322,6 +322,13 @@ def test_a_full_disk_leaves_the_previous_encoder(source: Any, tmp_path: Path, mo
         pretrain(source, everyone(source), made_recipe(epochs=1, lr=0.1), tmp_path)
     monkeypatch.undo()
     assert pretrained.load(tmp_path / "checkpoint").fingerprint == before
+
+
+def test_stopped_early_it_is_the_first_epochs_of_the_whole(whole: Any, on_disk: Path, tmp_path: Path) -> None:
+    _, uninterrupted = whole
+    made = run(on_disk, made_recipe(method="moco", checkpoint_steps=2, stop=2), tmp_path)
+    lines = [(folder / "pretraining/history.csv").read_text().splitlines() for folder in (tmp_path, uninterrupted)]
+    assert made.facts.told.epochs == 2 and lines[0] == lines[1][:3]
 
 
 def test_the_speed_is_stated(source: Any, tmp_path: Path) -> None:

@@ -28,14 +28,14 @@ LENGTH = 100
 
 
 @pytest.fixture
-def encoder() -> Pretrained:
+def encoder(make_recipe: Any) -> Pretrained:
     """An encoder for windows of 4 s at 25 Hz, with random weights."""
     plugin = registry.load("models", "siamquality")
     with torch.random.fork_rng():
         torch.manual_seed(5)
         net = plugin.build(plugin.Config(width=4))
     arrays = {k: v.numpy() for k, v in net.state_dict().items() if not k.startswith("head.")}
-    told = Told(method="simsiam", views="quality", people=pretrained.marks(["p00"], "simulated"))
+    told = Told(method="simsiam", views="quality", people=pretrained.marks(["p00"], make_recipe().dataset))
     config = {"channels": 1, "length": LENGTH, "depth": 18, "width": 4, "dropout": 0.0}
     return Pretrained(
         Facts(
@@ -123,6 +123,16 @@ def test_nothing_there_says_what_there_is(tmp_path: Path) -> None:
         pretrained.load(tmp_path)
     with pytest.raises(InputError, match="no pre-trained encoder 'siamquality-81'"):
         pretrained.load("siamquality-81")
+
+
+def test_people_are_known_again_in_their_own_dataset_only(make_recipe: Any) -> None:
+    def told(name: str, people: list[str], **options: Any) -> set[str]:
+        return set(pretrained.marks(people, make_recipe(dataset={"name": name, **options}).dataset))
+
+    parts = [{"name": "stress_predict"}, {"name": "simulated", "seed": 7}]
+    both = told("several", ["stress_predict/S01", "simulated/p0000"], parts=parts)
+    assert told("stress_predict", ["S01"]) < both and told("simulated", ["p0000"], seed=7) < both
+    assert not both & (told("simulated", ["p0000"], seed=8) | told("marsh", ["S01"]) | told("stress_predict", ["S02"]))
 
 
 # -- beginning with it ------------------------------------------------------------------------------------------------

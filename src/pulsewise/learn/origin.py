@@ -25,7 +25,7 @@ def adopt(recipe: Recipe, where: str | Path, *, freeze: bool = False, adapters: 
     >>> from pulsewise.learn.recipe import fill
     >>> plain = fill({"name": "x", "dataset": {"name": "simulated"}, "task": {"name": "heart_rate"},
     ...               "model": {"name": "resnet"}})
-    >>> made = adopt(plain, "siamquality-18", freeze=True)  # doctest: +SKIP
+    >>> made = adopt(plain, "siamquality-18", freeze=True)
     >>> made.model.name, made.condition.rate, made.window.normalise, made.train.freeze
     ('siamquality', 40.0, 'minmax', True)
     """
@@ -105,6 +105,6 @@ def describe(found: Pretrained, recipe: Recipe, train: Sequence[str], test: Sequ
         length_s=f.length / f.rate,
         synthetic=f.synthetic,
         sources=f.sources,
-        train_people_seen=len(known & set(marks(train, recipe.dataset.name))),
-        test_people_seen=len(known & set(marks(test, recipe.dataset.name))),
+        train_people_seen=len(known & set(marks(train, recipe.dataset))),
+        test_people_seen=len(known & set(marks(test, recipe.dataset))),
     )

@@ -16,7 +16,7 @@ _AT_LEAST_ONE = (
     "batch", "step_epochs", "checkpoint_steps", "curriculum_epochs",
     "projected", "hidden", "queue", "prototypes", "patch",
 )  # fmt: skip
-_NOT_NEGATIVE = ("epochs", "weight_decay", "lr_min", "warmup_epochs", "clip", "collapse")
+_NOT_NEGATIVE = ("epochs", "stop", "weight_decay", "lr_min", "warmup_epochs", "clip", "collapse")
 _SHARES = ("good", "poor", "momentum", "target_momentum", "mask")
 
 
@@ -28,6 +28,8 @@ class Config:
     ----------
     epochs : int
         0: no pre-training.
+    stop : int
+        Epochs after which it stops all the same and publishes, on the schedule of `epochs`; 0: all of them.
     method : {"simsiam", "simclr", "byol", "moco", "swav", "masked"}
     views : {"quality", "augment"}
         What a pair is. `quality`: a good and a poor segment of the same person, near in time. `augment`: two changed
@@ -81,6 +83,7 @@ class Config:
     """
 
     epochs: int = 0
+    stop: int = 0
     method: Method = "simsiam"
     views: Literal["quality", "augment"] = "quality"
     within_s: float = 300.0
@@ -115,6 +118,11 @@ class Config:
     precision: Literal["auto", "float32", "bf16"] = "auto"
     layout: Literal["auto", "image", "sequence"] = "auto"
     augment: Augment = field(default_factory=Augment)
+
+    @property
+    def last(self) -> int:
+        """Epochs that are done."""
+        return min(self.epochs, self.stop or self.epochs)
 
     def __post_init__(self) -> None:
         for name in _AT_LEAST_ONE:

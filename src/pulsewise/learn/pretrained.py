@@ -24,12 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise import __version__
-from pulsewise.core import config
+from pulsewise.core import config, registry
 from pulsewise.core.disk import sha256, write_set
 from pulsewise.core.errors import ArtifactError, InputError, PulsewiseError
 from pulsewise.core.limits import check_rate
 from pulsewise.learn import weights
 from pulsewise.learn.facts import File
+from pulsewise.learn.recipe import Choice
 
 SCHEMA = 1
 """Version of checkpoint.json this program writes; it reads this one and older ones."""
@@ -192,21 +193,31 @@ def _invalid(what: str) -> ArtifactError:
 
 
 def mark(person: str, source: str) -> str:
-    """Twelve hex digits of a person of a dataset; of `PART/PERSON` of several datasets, of that part.
+    """Twelve hex digits of a person of a dataset.
 
     >>> mark("S01", "stress_predict") == mark("S01", "marsh")
     False
-    >>> mark("stress_predict/S01", "several") == mark("S01", "stress_predict")
-    True
     """
-    if source == "several":
-        source, _, person = person.partition("/")
     return hashlib.sha256(f"{source}\n{person}".encode()).hexdigest()[:12]
 
 
-def marks(people: Sequence[str], source: str) -> tuple[str, ...]:
-    """`mark` of every person, once and sorted."""
-    return tuple(sorted({mark(str(person), source) for person in people}))
+def marks(people: Sequence[str], dataset: Choice) -> tuple[str, ...]:
+    """`mark` of every person of a recipe's dataset, once and sorted; of `PART/PERSON` of several, in that part.
+
+    Simulated people of another seed are other people, whatever their number.
+    """
+    module = registry.load("datasets", dataset.name)
+    if not hasattr(module, "modules"):
+        source = _source(dataset.name, config.to_table(dataset.config))
+        return tuple(sorted({mark(str(person), source) for person in people}))
+    parts = zip(module.modules(dataset.config), dataset.config.parts, strict=True)
+    sources = {part: _source(table["name"], table) for part, table in parts}
+    split = [str(person).partition("/") for person in people]
+    return tuple(sorted({mark(who, sources.get(part, part)) for part, _, who in split}))
+
+
+def _source(name: str, options: Mapping[str, Any]) -> str:
+    return f"{name} {options.get('seed', 0)}" if name == "simulated" else name
 
 
 def card(facts: Facts, notice: str = "") -> str:

@@ -88,8 +88,8 @@ def pretrain(problem: Problem, folder: Path, *, resume: bool, force: bool, progr
     with _isolated(seed), _group(world, plan):
         f = _begin(problem, folder, plan, rank, world, resume=resume, force=force)
         p, c = f.position, f.config
-        with Progress(progress and rank == 0, c.epochs, _steps(f, p.epoch), ()) as bar:
-            while p.epoch < c.epochs:
+        with Progress(progress and rank == 0, c.last, _steps(f, p.epoch), ()) as bar:
+            while p.epoch < c.last:
                 _epoch(f, bar)
         if rank == 0:
             write_atomic(folder / HISTORY, json.dumps(p.history))

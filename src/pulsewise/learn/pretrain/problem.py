@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Problem:
         r, s, run = self.recipe, self.source, self.run()
         last = history[-1] if history else {}
         people = np.asarray(s.columns()["person"])[self.rows]
-        c = replace(r.pretrain)
+        c = r.pretrain
         return Facts(
             name=r.name,
             model=r.model.name,
@@ -74,7 +74,7 @@ class Problem:
                 seed=r.seed,
                 pairs=int(last.get("pairs", 0)),
                 windows=len(self.rows),
-                people=marks(people.tolist(), r.dataset.name),
+                people=marks(people.tolist(), r.dataset),
                 epochs=len(history),
                 steps=int(last.get("step", 0)),
                 loss=float(last.get("loss", 0.0)),
