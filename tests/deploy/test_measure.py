@@ -41,6 +41,13 @@ def test_one_file_is_one_object(folder: Path, capsys: pytest.CaptureFixture[str]
     assert found["recording"]["kind"] == "ppg" and found["windows"][0]["quality"] > 0.8
 
 
+def test_a_single_file_tells_how_far_it_is(tmp_path: Path) -> None:
+    told: list[float] = []
+    long = write(tmp_path / "long.csv", pulse(64, 200, 72))
+    (found,) = deploy.measure_files([long], inside=told.append)
+    assert found["status"] == "ok" and told == sorted(told) and len(told) > 5 and told[-1] == 1.0
+
+
 def test_bad_files_are_reported_and_the_others_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["measure", str(folder)]) == 3
     printed = capsys.readouterr()
