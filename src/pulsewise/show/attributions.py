@@ -18,8 +18,9 @@ Floats = NDArray[np.float64]
 
 BEFORE_S, AFTER_S = {"ecg": 0.3, "ppg": 0.3}, {"ecg": 0.55, "ppg": 0.65}
 """Seconds of a mean beat before and after its peak."""
-SMOOTH_S = 0.024
-"""Seconds over which values are averaged to be drawn; the figures are made from values as they are."""
+SMOOTH_S, GROUND_S = 0.024, 0.056
+"""Seconds over which values are averaged to be drawn, in the mean beat and behind a window; the figures are made from
+values as they are."""
 LEVELS = 8
 
 
@@ -112,8 +113,8 @@ def _cut(values: Floats, first: int, last: int) -> Floats:
     return np.where(inside, values[np.clip(at, 0, len(values) - 1)], np.nan)
 
 
-def _smooth(values: Floats, rate: float) -> Floats:
-    width = max(1, round(SMOOTH_S * rate))
+def _smooth(values: Floats, rate: float, seconds: float = SMOOTH_S) -> Floats:
+    width = max(1, round(seconds * rate))
     return np.convolve(np.pad(values, width // 2, mode="edge"), np.ones(width) / width, mode="same")[
         width // 2 : width // 2 + len(values)
     ]
@@ -193,8 +194,8 @@ def window(made: Explanation, k: int, mark: str = "") -> str:
 
 def _ground(axis: Axes, seconds: Floats, values: Floats, made: Explanation, m: Method) -> None:
     """Colour behind the signal: darker where more weight is; for and against in two colours where there is a sign."""
-    smooth = _smooth(values, made.rate)
-    everything = np.concatenate([np.abs(_smooth(w.values[m.name].ravel(), made.rate)) for w in made.windows])
+    smooth = _smooth(values, made.rate, GROUND_S)
+    everything = np.concatenate([np.abs(_smooth(w.values[m.name].ravel(), made.rate, GROUND_S)) for w in made.windows])
     top = float(np.quantile(everything, 0.995)) or 1.0
     level = np.clip(np.ceil(np.abs(smooth) / top * LEVELS - 0.5), 0, LEVELS).astype(int) * np.where(smooth < 0, -1, 1)
     edges = np.flatnonzero(np.diff(level, prepend=level[0] + 1, append=level[-1] + 1))
@@ -223,6 +224,6 @@ def _names(axis: Axes, waves: Waves, start: float, rate: float) -> None:
         edges = np.flatnonzero(np.diff(inside.astype(np.int8))).reshape(-1, 2)
         for a, b in edges:
             axis.annotate(
-                part, (start + (a + b) / 2 / rate, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 1),
+                part.strip("QS"), (start + (a + b) / 2 / rate, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 1),
                 textcoords="offset points", ha="center", va="bottom", fontsize=7.5, color=MUTED,
             )  # fmt: skip
