@@ -79,3 +79,8 @@ def test_a_gap_has_no_points() -> None:
     assert len(fiducials(np.zeros(500), 100)) == 0
     assert len(fiducials(x, 125, Beats(np.zeros(0, np.int64), np.zeros(0)))) == 0
     assert set(POINTS) <= set(vars(found))
+
+
+def test_without_beats_no_wave_is_said() -> None:
+    none = fiducials(np.zeros(500), 100)
+    assert len(none) == 0 and {v.reasons for v in wave_values(none).values()} == {("few_beats",)}

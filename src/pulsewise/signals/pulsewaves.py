@@ -259,6 +259,8 @@ _FEWEST = 4
 
 def wave_values(points: Fiducials) -> dict[str, Value]:
     """Medians over the beats of a stretch, with the interval of a median; `few_beats` where too few show the points."""
+    if not len(points):
+        return {name: abstain("few_beats") for name in UNITS}
     h = points.height
     with np.errstate(divide="ignore", invalid="ignore"):
         per_a = {name: h[name] / h["a"] for name in "bcde"}
