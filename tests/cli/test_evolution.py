@@ -11,7 +11,7 @@ import pytest
 
 from pulsewise.cli import main as cli
 
-SMALL = ("dataset.people=10", "dataset.sessions=2", "dataset.windows=2", "evaluate.resamples=100")
+SMALL = ("dataset.people=8", "dataset.sessions=2", "dataset.windows=1", "evaluate.resamples=100", "model.trees=20")
 RECIPE = """
 name = "small"
 [dataset]
