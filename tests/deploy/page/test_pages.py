@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.xdist_group("page")
 
+ROOT = Path(__file__).resolve().parents[3]
 WIDTHS = (390, 1280)
 PLAIN = {
     "home": "/",
@@ -94,3 +95,10 @@ def test_the_page_has_the_colours_of_the_report() -> None:
     page, report = ((home / part).read_text() for part in ("deploy/page/static/page.css", "show/report.css"))
     colours = [dict(re.findall(r"(--[\w-]+): (#\w+)", text[: text.index("* {")])) for text in (page, report)]
     assert colours[0] == colours[1]
+
+
+def test_every_reason_for_abstaining_has_words_on_the_page() -> None:
+    from pulsewise.core.estimate import REASONS
+
+    text = (ROOT / "src/pulsewise/deploy/page/static/words.js").read_text(encoding="utf-8")
+    assert not [code for code in REASONS if f" {code}: " not in text]

@@ -70,5 +70,3 @@ export const ink = (name) => getComputedStyle(document.documentElement).getPrope
 export function onTheme(call) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", call);
 }
-
-export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -18,7 +18,7 @@ export async function modelOptions(select, chosen) {
 }
 
 /** Rows of one or several recordings of a prediction, flat. */
-export function rowsIn(predicted) {
+function rowsIn(predicted) {
   return predicted.windows || predicted.estimates || (predicted.recordings || []).flatMap((one) => one.windows) || [];
 }
 

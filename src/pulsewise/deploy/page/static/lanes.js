@@ -147,7 +147,7 @@ export function drawBeats(canvas, view, beats, edits, pending, cursor, ink_) {
 }
 
 /** Bounds of the axis over all rows, in stored units, with room. */
-export function bounds(rows, references) {
+function bounds(rows, references) {
   const values = rows.flatMap((r) => (r.value === null ? [] : [r.low ?? r.value, r.high ?? r.value])).concat(references.map((r) => r.value));
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 1e-6);

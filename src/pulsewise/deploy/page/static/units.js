@@ -25,11 +25,6 @@ export function shown(value, unit) {
   return value !== null && value !== undefined && shownUnit(unit) !== unit ? value * FACTORS[unit][1] : value;
 }
 
-/** A value of the unit it is shown in, as stored. */
-export function stored(value, unit) {
-  return shownUnit(unit) !== unit ? value / FACTORS[unit][1] : value;
-}
-
 /** A number for reading, in the chosen unit, without the unit. */
 export function figure(value, unit, more = 0) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";

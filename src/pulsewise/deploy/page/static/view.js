@@ -92,7 +92,9 @@ export function gestures(element, view, { gutter, onTap, onHover, onDrag }) {
     },
     { passive: false },
   );
-  element.addEventListener("dblclick", (event) => view.zoom(event.shiftKey ? 4 : 0.25, timeAt(event.clientX)));
+  element.addEventListener("dblclick", (event) => {
+    if (!element.classList.contains("editing")) view.zoom(event.shiftKey ? 4 : 0.25, timeAt(event.clientX));
+  });
 }
 
 /** Keys while the curves have the focus. `more` handles what is special to a page and says whether it did. */

@@ -1,6 +1,6 @@
 // Names of quantities, reasons and times as people read them.
 
-export const NAMES = {
+const NAMES = {
   heart_rate: "Heart rate", respiratory_rate: "Breathing rate", rhythm: "Rhythm", glucose: "Glucose", sbp: "Systolic pressure",
   dbp: "Diastolic pressure", map: "Mean pressure", af: "Atrial fibrillation", hypoglycemia: "Low glucose", hypertension: "Hypertension",
   spo2: "Oxygen saturation", qt: "QT interval", qtc: "QTc interval", rmssd: "RMSSD", sdnn: "SDNN", pnn50: "pNN50", mean_nn: "Mean NN interval",
@@ -21,6 +21,7 @@ const REASONS = {
   template: "unlike the recording’s other beats", outside_domain: "unlike what the model was trained on", other_device: "an unknown device",
   other_site: "an unknown site of the body", other_age: "outside the ages the model knows", untrained: "the model was never trained",
   not_sinus: "not in sinus rhythm", unavailable: "not measured from such a signal", no_interval: "too few people to state an interval",
+  no_number: "the table holds no number", impossible_value: "beyond what is possible",
 };
 
 export const reason = (code) => REASONS[code] || String(code).replaceAll("_", " ");
