@@ -114,7 +114,7 @@ def problem_page(status: int, title: str, detail: str) -> HTMLResponse:
         status=status,
         title=heading,
         heading=heading,
-        detail=f"{detail[:1].upper()}{detail[1:]}.",
+        detail=f"{detail[:1].upper()}{detail[1:].rstrip('.')}.",
         code=status,
     )
 
@@ -131,6 +131,7 @@ def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
     """
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     about = {
+        "navigation": tuple(entry for entry in NAVIGATION if docs or entry[0] != "/docs"),
         "kept": kept,
         "reasons": sorted(REASONS.items()),
         "demos": tuple(DEMOS.values()),

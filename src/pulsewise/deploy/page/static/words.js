@@ -22,6 +22,7 @@ const REASONS = {
   other_site: "an unknown site of the body", other_age: "outside the ages the model knows", untrained: "the model was never trained",
   not_sinus: "not in sinus rhythm", unavailable: "not measured from such a signal", no_interval: "too few people to state an interval",
   no_number: "the table holds no number", impossible_value: "beyond what is possible",
+  other_person: "the model was fitted to somebody else",
 };
 
 export const reason = (code) => REASONS[code] || String(code).replaceAll("_", " ");
