@@ -49,6 +49,7 @@ def main() -> None:
     begun = time.process_time()
     settings = [f"dataset.{n}={v}" for n, v in (("people", given.people), ("sessions", given.sessions))]
     settings += ["dataset.windows=1", "dataset.rate=125", f"dataset.preset={given.preset}", "split.name=by-person"]
+    settings += ["dataset.effects.hypo_per_day=5.0"]  # more windows with low glucose among few
     settings += ["split.train=0.55", "split.validation=0.1", "split.test=0.35", f"train.epochs={given.epochs}"]
     found: dict[str, list[list[float]]] = {name: [] for name in VERSIONS}
     with tempfile.TemporaryDirectory() as folder:
