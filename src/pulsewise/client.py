@@ -65,7 +65,7 @@ class Client:
     """
 
     def __init__(
-        self, url: str = "http://127.0.0.1:8000", token: str = "", *, timeout: float = 120.0, patience: float = 10.0
+        self, url: str = "http://127.0.0.1:8000", token: str = "", *, timeout: float = 150.0, patience: float = 10.0
     ) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
             raise UsageError("usage", "the address of a server begins with http:// or https://", where="url")

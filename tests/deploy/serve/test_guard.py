@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -11,10 +12,13 @@ import threading
 import time
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
-from pulsewise.core.errors import UsageError
+from pulsewise.core.errors import PulsewiseError, UsageError
 from pulsewise.deploy.serve.app import create_app
 from pulsewise.deploy.serve.settings import Settings, Token
 
@@ -124,25 +128,29 @@ def test_row_31_what_is_too_long_or_too_slow_is_given_up(closed) -> None:
         assert c.get("/healthz").status_code == 200
 
 
-def test_too_many_requests_are_told_when_to_come_back(serving) -> None:
-    with serving(Settings(rate=1, burst=5, workers=1)) as server, server.client() as c:
-        codes = [c.get("/api/models") for _ in range(9)]
-        late = codes[-1]
-        assert (
-            late.status_code == 429 and late.json()["code"] == "rate_limited" and int(late.headers["retry-after"]) >= 1
-        )
-        assert c.get("/healthz").status_code == 200
+def test_too_many_requests_are_told_when_to_come_back() -> None:
+    app = create_app(Settings(rate=1, burst=5), write=lambda line: None)
+
+    async def ask() -> list[httpx.Response]:
+        inside = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=inside, base_url="http://127.0.0.1") as c:
+            return [await c.get("/api/models") for _ in range(9)] + [await c.get("/healthz")]
+
+    *_, late, health = asyncio.run(ask())
+    app.state.service.work.close()
+    assert health.status_code == 200
+    assert late.status_code == 429 and late.json()["code"] == "rate_limited" and int(late.headers["retry-after"]) >= 1
 
 
 def test_beyond_the_queue_the_answer_is_503_at_once(serving, pulse) -> None:
-    hour = pulse(3600).astype("<f4")
-    with serving(Settings(workers=1, waiting=1)) as server:
+    long = pulse(1200).astype("<f4")
+    with serving(Settings(workers=1, waiting=1, streams=20)) as server:
         done: list[tuple[int, float]] = []
 
         def ask() -> None:
             with server.client() as c:
                 began = time.perf_counter()
-                answer = c.post("/api/measure?rate=125", content=hour.tobytes())
+                answer = c.post("/api/measure?rate=125", content=long.tobytes())
                 done.append((answer.status_code, time.perf_counter() - began))
                 if answer.status_code == 503:
                     assert answer.json()["code"] == "busy" and int(answer.headers["retry-after"]) >= 1
@@ -158,13 +166,36 @@ def test_beyond_the_queue_the_answer_is_503_at_once(serving, pulse) -> None:
         assert refused < min(seconds for code, seconds in done if code == 200), "refusals do not wait for the work"
         with server.client() as c:
             assert "pulsewise_queue_depth 0.0" in c.get("/metrics").text
+        one_stream_too_many(server)
+
+
+def one_stream_too_many(server: Any) -> None:
+    """Row 32: idle streams cost nothing, one beyond the limit is sent away, and a place that is free is given again."""
+
+    def joined() -> ClientConnection:
+        return connect(f"ws://127.0.0.1:{server.port}/api/streams?rate=125")
+
+    many = [joined() for _ in range(20)]
+    with joined() as last, pytest.raises(ConnectionClosed):
+        last.recv(timeout=10)
+    assert last.close_code == 1013
+    with server.client() as client:
+        assert "pulsewise_stream_sessions 20.0" in client.get("/metrics").text
+    for one in many:
+        one.close()
+    ends = time.monotonic() + 10
+    while server.server.app.state.service.live.open and time.monotonic() < ends:
+        time.sleep(0.02)
+    with joined() as again:
+        assert json.loads(again.recv(timeout=10))["state"] == "warming"
 
 
 CANARY = "Zwiebelkuchen-Canary-7731"
 
 
-def test_row_40_nothing_of_a_person_is_logged_or_counted(serving, small_run, as_csv, pulse) -> None:
-    with serving(Settings(bundles=(small_run,), workers=1)) as server, server.client() as c:
+def test_row_40_nothing_of_a_person_is_logged_or_counted(server, as_csv, pulse) -> None:
+    before = len(server.lines)
+    with server.client() as c:
         text = (
             as_csv(pulse(20))
             .replace(b"time,ppg", b"time,ppg,patient name")
@@ -184,11 +215,9 @@ def test_row_40_nothing_of_a_person_is_logged_or_counted(serving, small_run, as_
         c.request(CANARY.replace("-", ""), "/healthz")
         figures = c.get("/metrics").text
         with pytest.raises(Exception):  # noqa: B017
-            from websockets.sync.client import connect
-
             connect(f"ws://127.0.0.1:{server.port}/api/streams?rate=x&model={CANARY}").recv()
             raise RuntimeError
-        lines = "\n".join(server.lines)
+        lines = "\n".join(server.lines[before:])
         assert CANARY not in lines and CANARY.replace("-", "") not in lines and "72." not in lines
         assert "127.0.0.1" not in lines
         assert CANARY not in figures and CANARY.replace("-", "") not in figures
@@ -197,8 +226,8 @@ def test_row_40_nothing_of_a_person_is_logged_or_counted(serving, small_run, as_
         assert any(e["route"] == "/api/recordings/{recording}/measure" for e in requests)
 
 
-def test_row_30_what_needs_too_much_memory_fails_alone(serving) -> None:
-    with serving(Settings(workers=1)) as server, server.client() as c:
+def test_row_30_what_needs_too_much_memory_fails_alone(server) -> None:
+    with server.client() as c:
         (process,) = server.server.app.state.service.processes._all
         process._process.kill()  # as the kernel does
         answer = c.post("/api/measure?rate=125", content=np.ones(1250, "<f4").tobytes())
@@ -218,11 +247,19 @@ def test_row_28_the_command_ends_in_order(number: int, wanted: int) -> None:
     command = [sys.executable, "-m", "pulsewise", "serve", "--port", "0", "--workers", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None
+        port = 0
         for line in process.stderr:
-            if line.startswith("{") and json.loads(line)["event"] == "ready":
+            said = json.loads(line) if line.startswith("{") else {}
+            port = said.get("port", port)
+            if said.get("event") == "ready":
                 break
+        stream = connect(f"ws://127.0.0.1:{port}/api/streams?rate=125")
+        assert json.loads(stream.recv(timeout=10))["state"] == "warming"
         process.send_signal(number)
         began = time.monotonic()
+        with pytest.raises(ConnectionClosed):
+            stream.recv(timeout=10)
+        assert stream.close_code == 1001, "streams are told that the server stops"
         rest = process.stderr.read()
         assert process.wait(15) == wanted, rest
         assert time.monotonic() - began < 10 and "Traceback" not in rest and '"stopped"' in rest
@@ -234,3 +271,18 @@ def test_the_command_refuses_to_be_open(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.delenv("PULSEWISE_TOKEN", raising=False)
     assert status(["serve", "--host", "0.0.0.0"]) == 2
     assert "token" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_server_not_ready_and_says_so(small_run) -> None:
+    from pulsewise.core.errors import SetupError
+    from pulsewise.deploy.serve.processes import Processes
+
+    async def run() -> None:
+        pool = Processes(1, 0, 30.0, {"x": small_run / "nothing"})
+        for _ in range(2):
+            with pytest.raises(PulsewiseError) as caught:
+                await (pool.start() if pool._failed is None else pool.run("measure_window", {"rate": 125.0}))
+            assert caught.value.code == "not_found" and not isinstance(caught.value, SetupError)
+        pool.close()
+
+    asyncio.run(run())

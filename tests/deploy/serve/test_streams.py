@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -132,24 +131,6 @@ def test_row_32_what_comes_too_fast_is_dropped_counted_and_said(server, pulse, c
     seen = sum(a["end_s"] - a["start_s"] for a in said if "value" in a.get("glucose", {}))
     assert seen * 125 <= 40 * len(minute) - dropped, "answered, dropped and received add up"
     assert 'outcome="dropped"' in client.get("/metrics").text
-
-
-def test_row_32_many_idle_streams_and_one_too_many(serving) -> None:
-    from pulsewise.deploy.serve.settings import Settings
-
-    with serving(Settings(streams=20, workers=1)) as server:
-        many = [joined(server, "rate=125") for _ in range(20)]
-        with joined(server, "rate=125") as last:
-            assert answers(last)[1] == 1013
-        with server.client() as client:
-            assert "pulsewise_stream_sessions 20.0" in client.get("/metrics").text
-        for one in many:
-            one.close()
-        time.sleep(0.3)
-        with joined(server, "rate=125") as again:
-            assert json.loads(again.recv())["state"] == "warming"
-            server.server.should_exit = True
-            assert answers(again)[1] == 1001, "row 28: streams are told that the server stops"
 
 
 def test_row_34_a_stream_from_a_page_of_another_site_is_refused(server) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
 from pulsewise.core.errors import ArtifactError
 from pulsewise.core.recording import Recording, Signal
 from pulsewise.core.windows import Windows
+from pulsewise.deploy.serve.app import create_app
 from pulsewise.deploy.serve.reading import Read
 from pulsewise.deploy.serve.sessions import Correction, Report, Session, Sessions, Stored, key_of
 from pulsewise.deploy.serve.settings import Settings
@@ -114,23 +117,33 @@ def test_sessions_end_when_nobody_uses_them() -> None:
     assert sessions.sweep() == 1 and sessions.get(id) is None
 
 
-def test_a_session_outlives_the_server_where_it_was_asked_to(serving: Any, finger: bytes, tmp_path: Path) -> None:
-    settings = Settings(workspace=tmp_path / "kept", workers=1)
-    with serving(settings) as server, server.client() as client:
-        key = {"Idempotency-Key": "one"}
-        answer = client.post("/api/recordings", files={"file": ("f.csv", finger)}, headers=key)
-        assert "Max-Age" in answer.headers["set-cookie"]
-        one = answer.json()["recordings"][0]
-        path = f"/api/recordings/{one['id']}"
-        first = client.get(f"{path}/measure").json()
-        client.post(f"{path}/edits", json={"who": "AB", "why": "x", "remove": [first["beats"]["time"][1]]})
-        client.post(f"{path}/references", json={"references": [{"quantity": "heart_rate", "value": 72}]})
-        edited, cookies = client.get(f"{path}/measure").json(), dict(client.cookies)
-    with serving(settings) as server, server.client(cookies=cookies) as client:
-        assert client.get("/api/recordings").json()["recordings"][0]["channels"] == one["channels"]
-        assert client.get(f"{path}/measure").json() == edited
-        assert len(client.get(f"{path}/references").json()["references"]) == 1
-        again = client.post("/api/recordings", files={"file": ("f.csv", finger)}, headers=key)
-        assert again.json()["recordings"][0]["id"] == one["id"]
-        assert client.delete("/api/sessions/current").status_code == 204
+def test_a_session_outlives_the_server_where_it_was_asked_to(finger: bytes, tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path / "kept")
+    key = {"Idempotency-Key": "one"}
+    typed = {"references": [{"quantity": "heart_rate", "value": 72}]}
+
+    async def asked(cookies: dict[str, str], *requests: tuple[str, str, dict[str, Any]]) -> list[httpx.Response]:
+        app = create_app(settings, write=lambda line: None)
+        inside = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=inside, base_url="http://127.0.0.1", cookies=cookies) as client:
+            answers = [await client.request(method, path, **more) for method, path, more in requests]
+            cookies.update(client.cookies)
+        app.state.service.work.close()
+        app.state.service.sessions.keeper.close()
+        return answers
+
+    cookies: dict[str, str] = {}
+    upload = ("POST", "/api/recordings", {"files": {"file": ("f.csv", finger)}, "headers": key})
+    (answer,) = asyncio.run(asked(cookies, upload))
+    assert "Max-Age" in answer.headers["set-cookie"]
+    one = answer.json()["recordings"][0]
+    path = f"/api/recordings/{one['id']}"
+    asyncio.run(asked(cookies, ("POST", f"{path}/references", {"json": typed})))
+    listed, held, again, gone = asyncio.run(
+        asked(cookies, ("GET", "/api/recordings", {}), ("GET", f"{path}/references", {}), upload,
+              ("DELETE", "/api/sessions/current", {}))
+    )  # fmt: skip
+    assert listed.json()["recordings"][0]["channels"] == one["channels"]
+    assert [r["value"] for r in held.json()["references"]] == [72.0]
+    assert again.json()["recordings"][0]["id"] == one["id"] and gone.status_code == 204
     assert not list((tmp_path / "kept" / "arrays").iterdir())

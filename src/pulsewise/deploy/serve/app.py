@@ -118,7 +118,7 @@ async def _prepare(service: Service) -> None:
         await asyncio.gather(service.processes.start(), service.work.run(warm_up))
     except PulsewiseError as error:
         service.why_not = error.what
-        event(service.write, "not_ready", code=error.code)
+        event(service.write, "not_ready", code=error.code, what=error.what, fix=error.fix)
     else:
         service.ready = True
         event(service.write, "ready", models=len(service.models))

@@ -103,11 +103,14 @@ def short(values: NDArray[np.float32]) -> list[float | None]:
 
 
 def explain(given: Given, arrays: Arrays) -> Made:
-    """Where in the signal the answer for one window comes from: the explanation, and one line to draw of it."""
+    """Where in the signal the answer for one window comes from: the explanation, and one line to draw of it.
+
+    Beside one model of random weights, not several as `pulsewise explain` takes: somebody waits for it.
+    """
     from pulsewise.judge.explain import Config
     from pulsewise.judge.explain import explain as look
 
-    config = Config(quantity=given["quantity"], windows=1, start_s=given["start_s"])
+    config = Config(quantity=given["quantity"], windows=1, start_s=given["start_s"], draws=1)
     made = look(bundle_of(given), part_of(given, arrays), config, force=FORCED[0]).to_dict()
     window = made["windows"][0]
     channel = window["channels"][0]

@@ -51,20 +51,27 @@ class Processes:
         self._all: list[_Process] = []
         self._free: asyncio.LifoQueue[_Process] = asyncio.LifoQueue()
         self._closed = False
+        self._failed: PulsewiseError | None = None
         self.depth = 0
 
     async def start(self) -> None:
-        """Start all of them, side by side; raises where one does not load its models."""
+        """Start all of them, side by side; raises where one does not load its models, and so does every call then."""
         started = [_Process(self._asked) for _ in range(self._count)]
         self._all += started
-        for one in await asyncio.gather(*(one.hello() for one in started)):
-            self._free.put_nowait(one)
+        try:
+            for one in await asyncio.gather(*(one.hello() for one in started)):
+                self._free.put_nowait(one)
+        except PulsewiseError as error:
+            self._failed = error
+            raise
 
     async def run(self, call: str, given: Mapping[str, Any] | None = None, arrays: frames.Arrays = ()) -> Answer:
         """What `jobs` gives for a call: plain data and arrays.
 
         Raises the job's own error; `busy` where too many wait already, none was free in time, or the process ended.
         """
+        if self._failed is not None:
+            raise self._failed
         if self.depth >= self._most:
             raise full()
         self.depth += 1

@@ -20,6 +20,9 @@ from pulsewise.signals.edits import Edit
 
 router = APIRouter(prefix="/api", tags=["recordings"])
 
+MOST_KEYS = 1000
+"""Idempotency keys that a session remembers."""
+
 Key = Annotated[str | None, Header(pattern=r"^[\x21-\x7e]{1,128}$", description="The same request twice is done once.")]
 Channel = Annotated[str | None, Query(max_length=200, description="Name of a signal, or its kind.", examples=["ppg"])]
 Seconds = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")]
@@ -104,6 +107,8 @@ async def upload(
     made = session.add(good, service.settings.session_bytes)
     answer = {"recordings": [describe(one) for one in made], "errors": [_refused(one) for one in bad]}
     if idempotency_key is not None:
+        while len(session.keys) >= MOST_KEYS:
+            session.keys.pop(next(iter(session.keys)))
         session.keys[idempotency_key] = (asked, answer)
     await service.keep(session)
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ def configured(settings: Settings, *, write: Write = to_stderr) -> uvicorn.Confi
         timeout_keep_alive=15,
         timeout_graceful_shutdown=DRAIN_S,
         log_config=None,
+        log_level="critical",  # what is to be said is said by `logs`, which repeats nothing that was sent
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -43,6 +45,7 @@ def configured(settings: Settings, *, write: Write = to_stderr) -> uvicorn.Confi
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop; what runs then has ten seconds to end."""
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
     Server(configured(settings)).run()
 
 
