@@ -14,9 +14,15 @@ export function cell(given, label, note = "") {
   return h("div", {}, h("dt", {}, label), h("dd", {}, text, h("small", {}, [interval && `${interval}`, note].filter(Boolean).join(" · "))));
 }
 
+/** A probability in words of a screen: never 0 % or 100 %, which nothing here can know. */
+function likely(share) {
+  const percent = Math.round(100 * share);
+  return percent < 1 ? "< 1 %" : percent > 99 ? "> 99 %" : `${percent} %`;
+}
+
 export function summary(measured) {
   const s = measured.summary;
-  const af = s.rhythm && typeof s.rhythm.af_probability === "number" ? `fibrillation ${(100 * s.rhythm.af_probability).toFixed(0)} % likely` : "";
+  const af = s.rhythm && typeof s.rhythm.af_probability === "number" ? `fibrillation ${likely(s.rhythm.af_probability)} likely` : "";
   return h("dl", { class: "facts" }, [
     cell(s.heart_rate, name("heart_rate")),
     cell(s.respiratory_rate, name("respiratory_rate")),
