@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -197,3 +198,19 @@ def test_what_cannot_be_explained_is_refused() -> None:
     flat = replace(windows, samples=np.full_like(windows.samples, np.nan))
     with pytest.raises(NoSignalError, match="gap"):
         explain(bundle, flat)
+
+
+def test_a_channel_that_is_missing_is_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("captum")
+    from pulsewise.show.explain import write
+
+    both = windows_of(np.stack([ecg(4.0), ecg(4.0, 0.7)]))
+    both = replace(both, samples=np.repeat(both.samples, 2, axis=1), channels=("ecg", "ppg"))
+    bundle = bundle_of("fusion", both, width=4)
+    alone = replace(both, samples=both.samples[:, :1], channels=("ecg",))
+    made = explain(bundle, alone, Config(draws=1), force=True)
+    weights = {p.channel: p.share for p in made.methods[0].parts if p.part in ("QRS", "all")}
+    assert weights["ppg"] == 0 < weights["ecg"]
+    assert {row.channel for row in made.without} == {"ecg"}
+    table = json.loads(write(made, tmp_path)[1].read_text())
+    assert set(table["windows"][0]["channels"][1]["samples"]) == {None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -224,5 +225,6 @@ class Explanation:
         return {**table, "channels": channels}
 
 
-def _short(values: Floats) -> list[float]:
-    return [float(f"{v:.4g}") for v in values.tolist()]
+def _short(values: Floats) -> list[float | None]:
+    """Four digits of each value; None where a channel is missing."""
+    return [float(f"{v:.4g}") if math.isfinite(v) else None for v in values.tolist()]
