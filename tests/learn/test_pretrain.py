@@ -119,6 +119,11 @@ def test_nobody_with_a_pair_and_windows_without_quality(source: Any, tmp_path: P
         pairs.find(blank, everyone(source), Config())
 
 
+def test_fewer_pairs_than_a_step_needs(source: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a step needs at least 2 pairs, epoch 1 has 0|epoch 1 has 1"):
+        pretrain(source, np.array([0, 1]), made_recipe(curriculum_epochs=1), tmp_path)
+
+
 # -- the training itself ---------------------------------------------------------------------------------------------
 
 

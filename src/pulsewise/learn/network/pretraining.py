@@ -81,7 +81,7 @@ def pretrain(problem: Problem, folder: Path, *, resume: bool, force: bool, progr
     """Pre-train to the last epoch, from the last resume file where `resume` is asked for and there is one.
 
     On one CPU the weights are the same to the last bit whether or not the run was killed on the way, with the same
-    number of threads. Raises `resume_mismatch`, `diverged`, `collapsed` and `no_usable_signal` (too few pairs).
+    number of threads. Raises `resume_mismatch`, `diverged`, `collapsed` and `length` (too few pairs for a step).
     """
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     seed, plan = problem.recipe.seed, processor.choose(problem.recipe.pretrain)
