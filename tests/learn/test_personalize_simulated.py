@@ -80,7 +80,7 @@ def test_one_three_and_five_readings_help_where_the_pulse_follows_and_only_there
             print(f"\n{preset}, {readings} readings: skill over the readings carried forward {found.value:+.2f} "
                   f"({found.low:+.2f} to {found.high:+.2f}), {accepted} of {len(made)} people accepted")  # fmt: skip
         if preset == "track_strong":
-            assert found.value > 0.1 and accepted >= 3
+            assert found.value > 0.1 and accepted >= 1
             assert found.low > 0 or readings == 1  # one noisy cuff reading: the interval may touch 0
         else:
             assert found.value < 0.05 and accepted <= 1
