@@ -21,6 +21,8 @@ from pulsewise.signals import measure as measuring
 from pulsewise.signals.edits import Edit
 from pulsewise.signals.measured import plain
 
+STEPS = 128
+"""Of an explanation: seconds, where `pulsewise explain` goes on until it adds up; its error is said either way."""
 MOST_DRAWN = 200
 """Windows sent for drawing."""
 
@@ -110,7 +112,7 @@ def explain(given: Given, arrays: Arrays) -> Made:
     from pulsewise.judge.explain import Config
     from pulsewise.judge.explain import explain as look
 
-    config = Config(quantity=given["quantity"], windows=1, start_s=given["start_s"], draws=1)
+    config = Config(quantity=given["quantity"], windows=1, start_s=given["start_s"], draws=1, steps=STEPS)
     made = look(bundle_of(given), part_of(given, arrays), config, force=FORCED[0]).to_dict()
     window = made["windows"][0]
     channel = window["channels"][0]
