@@ -91,7 +91,9 @@ class Classical:
         center[there] = np.nanmedian(found[:, there], axis=0)
         filled = np.where(np.isfinite(found), found, center)
         spread = filled.std(axis=0)
-        scale = np.where(spread > 1e-12, spread, 1.0)
+        scale = np.where(
+            spread > np.maximum(1e-12, 1e-6 * np.abs(center)), spread, 1.0
+        )  # what is only rounding stays small
         state: State = {
             "names": np.frombuffer(json.dumps(list(names)).encode(), np.uint8),
             "center": center,

@@ -101,7 +101,7 @@ def _distribution(x: Array, rate: float) -> dict[str, float]:
     z = (x - mean) / sd
     crossings = int(np.count_nonzero(np.diff(np.signbit(z))))
     return {
-        "mean": mean,
+        "mean": mean if abs(mean) > 1e-6 * sd else 0.0,  # of a normalised window, what is left is rounding
         "sd": sd,
         "skewness": float((z**3).mean()),
         "kurtosis": float((z**4).mean() - 3),
