@@ -167,6 +167,15 @@ def test_row_10_a_thousand_damaged_files_leave_the_server_up(kind: str, client: 
     assert client.get("/readyz").status_code == 200
 
 
+def test_files_that_are_refused_leave_no_session_behind(server: Any) -> None:
+    here = server.server.app.state.service.sessions._here
+    before = len(here)
+    with server.client() as client:
+        for _ in range(3):
+            assert sent(client, "a.csv", b"ppg\n1\n2\n").status_code == 422 and not client.cookies
+    assert len(here) == before
+
+
 def test_uploads_are_gone_from_the_disk_as_soon_as_they_are_read(client: httpx.Client, monkeypatch: Any) -> None:
     import tempfile
 

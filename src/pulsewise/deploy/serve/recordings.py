@@ -97,13 +97,13 @@ async def upload(
         texts = {key: fields[key] for key in (*given, "format") if fields.get(key)}
         options = _options({**given, **texts}, column or [], strict)
         asked = f"{digest} {options} {format}"
-        session = mine or begin(request, response, service)
-        if idempotency_key is not None and idempotency_key in session.keys:
-            before, answer = session.keys[idempotency_key]
+        if mine is not None and idempotency_key is not None and idempotency_key in mine.keys:
+            before, answer = mine.keys[idempotency_key]
             if before != asked:
                 raise UsageError("conflict", "this key was used for another upload", where="Idempotency-Key")
             return dict(answer)
         good, bad = await service.work.run(read_upload, folder, options, texts.get("format", format))
+    session = mine or begin(request, response, service)  # not before: a file that is refused leaves no session behind
     made = session.add(good, service.settings.session_bytes)
     answer = {"recordings": [describe(one) for one in made], "errors": [_refused(one) for one in bad]}
     if idempotency_key is not None:
