@@ -154,6 +154,9 @@ def test_every_way_gives_the_numbers_of_the_file(every_form, case, beats, seed, 
     form = every_form[case]
     bundle, how = form["bundle"], form["how"]
     x = simulate.recording(24.0, heart_rate=beats, noise=0.02, rate=PARITY_RATE, seed=seed).recording.signal("ppg")
+    level = (
+        level if how.gain == 0 else min(level, 0.0)
+    )  # float32 in a graph keeps no small wave on a constant that stays
     x = (level + (x.samples - x.samples.mean()) / x.samples.std()).astype(np.float32)
     recording = Recording("r", (Signal("ppg", "ppg", "", PARITY_RATE, x),))
     said = {e.window: e for e in bundle.estimate(recording)}
