@@ -77,9 +77,12 @@ def _front(bundle: Bundle, how: Inside, ir: int, opset: int) -> Any:
         h.make_node("Conv", ["slow", "second"], ["narrow"], kernel_shape=[len(how.second)]),
         h.make_node("Reshape", ["narrow", "shape"], ["waves"]),
         h.make_node("Mul", ["level", "gain"], ["kept"]),
-        h.make_node("Add", ["waves", "kept"], ["window"]),
+        h.make_node("Add", ["waves", "kept"], ["whole"]),
     ]
-    more, numbers = _normalising(str(configs(bundle)[1].normalise), h)
+    normalise = str(configs(bundle)[1].normalise)
+    # what normalising takes out again is not added first: float32 keeps no small wave on a large constant
+    nodes.append(h.make_node("Identity", ["whole" if normalise == "none" else "waves"], ["window"]))
+    more, numbers = _normalising(normalise, h)
     constants |= numbers
     given = h.make_tensor_value_info("raw", onnx.TensorProto.FLOAT, ["n", count, how.length])
     windows = h.make_tensor_value_info("conditioned", onnx.TensorProto.FLOAT, ["n", count, how.samples])
@@ -90,7 +93,7 @@ def _front(bundle: Bundle, how: Inside, ir: int, opset: int) -> Any:
 
 
 def _normalising(how: str, h: Any) -> tuple[list[Any], dict[str, NDArray[Any]]]:
-    """From `window` to `conditioned` and `usable`, as `data.window.normalise`."""
+    """From `window` (and `whole`, with its level) to `conditioned` and `usable`, as `data.window.normalise`."""
     numbers: dict[str, NDArray[Any]] = {
         "floor": np.array([_FLOOR], np.float32),
         "one": np.array([1.0], np.float32),
@@ -124,7 +127,7 @@ def _normalising(how: str, h: Any) -> tuple[list[Any], dict[str, NDArray[Any]]]:
         numbers["floor"] = np.array([-1.0], np.float32)
     return [
         *nodes,
-        h.make_node("Abs", ["window"], ["sizes"]),
+        h.make_node("Abs", ["whole"], ["sizes"]),
         h.make_node("ReduceMax", ["sizes"], ["largest"], axes=[2], keepdims=1),
         h.make_node("Mul", ["largest", "floor"], ["least"]),
         h.make_node("Greater", ["size", "least"], ["varies"]),

@@ -86,8 +86,9 @@ static void network(float *estimates) {
     }
 }
 
-/* The window's own normalisation. Sums are double: a mean of thousands of floats keeps its digits. */
-static int normalise(float *x, int n) {
+/* The window's own normalisation; `level` is what was left out of x. Sums are double: a mean of thousands of floats
+   keeps its digits. */
+static int normalise(float *x, int n, float level) {
     double mean = 0.0, square = 0.0;
     float low = x[0], high = x[0], size;
     int i;
@@ -102,16 +103,20 @@ static int normalise(float *x, int n) {
     for (i = 0; i < n; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean);
     size = PULSEWISE_NORMALISE == 2 ? high - low : (float)sqrt(square / n);
     if (PULSEWISE_NORMALISE == 2) mean = (double)low;
-    if (!(size > 1e-6f * (fabsf(low) > fabsf(high) ? fabsf(low) : fabsf(high)))) return PULSEWISE_FLAT;
+    low = fabsf(low + level);
+    high = fabsf(high + level);
+    if (!(size > 1e-6f * (low > high ? low : high))) return PULSEWISE_FLAT;
     for (i = 0; i < n; i++) x[i] = (float)((double)x[i] - mean) / size;
     return PULSEWISE_OK;
 }
+
+static float left_out[PULSEWISE_CHANNELS]; /* the level of each channel, where the normalisation takes it out */
 
 static int answer(float *estimates) {
     int c, i;
     for (c = 0; c < PULSEWISE_CHANNELS; c++) {
         float *x = window + c * PULSEWISE_SAMPLES;
-        int status = normalise(x, PULSEWISE_SAMPLES);
+        int status = normalise(x, PULSEWISE_SAMPLES, left_out[c]);
         if (status != PULSEWISE_OK) return status;
         for (i = 0; i < PULSEWISE_SAMPLES; i++) x[i] = (x[i] - input_mean[c]) / input_sd[c];
     }
@@ -122,6 +127,7 @@ static int answer(float *estimates) {
 int pulsewise_window(const float *samples, float *estimates) {
     int i;
     for (i = 0; i < PULSEWISE_CHANNELS * PULSEWISE_SAMPLES; i++) window[i] = samples[i];
+    for (i = 0; i < PULSEWISE_CHANNELS; i++) left_out[i] = 0.0f;
     return answer(estimates);
 }
 
@@ -129,8 +135,9 @@ int pulsewise_window(const float *samples, float *estimates) {
 
 static float between[BETWEEN]; /* one channel after the first filter, at the rate of the model */
 
-/* One channel from raw samples: what is constant goes round the filters, so that a large one costs no digits. */
-static void condition(const float *raw, float *out) {
+/* One channel from raw samples: what is constant goes round the filters, and round the normalisation where there is
+   one, so that a large one costs no digits. The constant that was left out is the answer. */
+static float condition(const float *raw, float *out) {
     double sum = 0.0;
     float level;
     int i, j;
@@ -145,14 +152,15 @@ static void condition(const float *raw, float *out) {
     for (i = 0; i < PULSEWISE_SAMPLES; i++) {
         float y = 0.0f;
         for (j = 0; j < SECOND_FILTER; j++) y += second_filter[j] * between[i + j];
-        out[i] = y + level * GAIN;
+        out[i] = PULSEWISE_NORMALISE == 0 ? y + level * GAIN : y;
     }
+    return PULSEWISE_NORMALISE == 0 ? 0.0f : level * GAIN;
 }
 
 int pulsewise_raw(const float *raw, float *estimates) {
     int c;
     for (c = 0; c < PULSEWISE_CHANNELS; c++)
-        condition(raw + c * PULSEWISE_RAW_SAMPLES, window + c * PULSEWISE_SAMPLES);
+        left_out[c] = condition(raw + c * PULSEWISE_RAW_SAMPLES, window + c * PULSEWISE_SAMPLES);
     return answer(estimates);
 }
 
