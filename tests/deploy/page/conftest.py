@@ -133,9 +133,9 @@ def ready(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
-    """One browser."""
+    """One browser for each file of tests: while it runs, this process has an event loop and no other can be started."""
     try:
         from playwright import sync_api as api
     except ImportError:
@@ -191,7 +191,9 @@ class Tab:
 
     def settled(self) -> dict[str, Any]:
         """Wait until the recording is drawn and measured."""
-        return self.until(lambda s: s.get("sharp") and s.get("measuring") is not True and not s.get("loading"))
+        return self.until(
+            lambda s: s.get("sharp") and s.get("measuring") is False and s.get("quality") and not s.get("loading")
+        )
 
     def upload(self, path: Path) -> str:
         """Upload a file on the first page; the path of its recording."""
