@@ -21,17 +21,6 @@ def held() -> Iterator[None]:
     ------
     KeyboardInterrupt
         At the end of the block, when Ctrl-C came inside it (or whatever the handler in place does).
-
-    Examples
-    --------
-    >>> try:
-    ...     with held():
-    ...         signal.raise_signal(signal.SIGINT)
-    ...         print("finished")
-    ... except KeyboardInterrupt:
-    ...     print("stopped")
-    finished
-    stopped
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
