@@ -32,8 +32,9 @@ demo: $(VENV)/.ready  ## simulated people through every stage, to a report and a
 	@$(RUN) pulsewise demo
 
 test: $(VENV)/.ready lint  ## lint, types, import rules and all tests but the long ones
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal -m "not soak and not known_answers" \
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal -m "not soak and not known_answers and not interrupts" \
 	  --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(RUN) pytest -q -m "interrupts and not soak"
 
 lint: $(VENV)/.ready  ## style, types and import rules
 	$(RUN) ruff check .

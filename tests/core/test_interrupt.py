@@ -11,6 +11,8 @@ import pytest
 
 from pulsewise.core.interrupt import held
 
+pytestmark = pytest.mark.interrupts
+
 POOL = """
 import multiprocessing, sys, time
 from concurrent.futures import ProcessPoolExecutor

@@ -155,6 +155,7 @@ def test_an_untrained_bundle_answers_only_when_forced(store, fold, make_recipe, 
     assert reasons == {"untrained"}
 
 
+@pytest.mark.interrupts
 @pytest.mark.parametrize(("what", "error"), [("SIGINT", KeyboardInterrupt), ("SIGTERM", SystemExit)])
 def test_asked_to_stop_it_stops_and_can_be_resumed(
     memory, make_waves, split_people, make_recipe, tmp_path, what: str, error: type[BaseException]
