@@ -230,6 +230,7 @@ def test_tutorials_open_as_notebooks(tmp_path: Path) -> None:
         assert code == [cell.rstrip("\n") for cell in notebooks().cells(page)], page
 
 
+@pytest.mark.soak  # half a minute; the tutorials in it run in tests of their own
 def test_documentation_builds_without_warnings(tmp_path: Path) -> None:
     """Also refuses pages that no table of contents reaches, and references that lead nowhere."""
     pytest.importorskip("sphinx")
