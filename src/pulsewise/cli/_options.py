@@ -13,6 +13,9 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with a schema_version.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and written; do nothing.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Recipe = Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name from pulsewise list recipes.")]
+RunFolder = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/<name>-<fingerprint>].")]
+Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe; repeatable.")
 ]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from pulsewise.cli._options import Data, DryRun, Json, Overwrite, Settings, Workers
+from pulsewise.cli._options import Data, Devices, DryRun, Json, Overwrite, Recipe, RunFolder, Settings, Workers
 from pulsewise.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +16,12 @@ FOLDER = "pretrained"
 
 
 def pretrain(
-    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name from pulsewise list recipes.")],
+    recipe: Recipe,
     data: Data = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/<name>-<fingerprint>].")
-    ] = None,
+    out: RunFolder = None,
     settings: Settings = None,
     workers: Workers = 0,
-    devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    devices: Devices = 1,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     json: Json = False,

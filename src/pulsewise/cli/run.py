@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pulsewise.cli._options import Adapters, Data, DryRun, Freeze, From, Json, Settings, Workers
+from pulsewise.cli._options import (
+    Adapters,
+    Data,
+    Devices,
+    DryRun,
+    Freeze,
+    From,
+    Json,
+    Recipe,
+    RunFolder,
+    Settings,
+    Workers,
+)
 from pulsewise.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,18 +58,16 @@ def run_recipe(
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name from pulsewise list recipes.")],
+    recipe: Recipe,
     data: Data = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/<name>-<fingerprint>].")
-    ] = None,
+    out: RunFolder = None,
     settings: Settings = None,
     until: Annotated[
         str, typer.Option("--until", help="Last stage: store, split, train, evaluate, report.")
     ] = "report",
     workers: Workers = 0,
     scheduler: Annotated[str, typer.Option("--scheduler", metavar="ADDRESS", help="Prepare on a Dask cluster.")] = "",
-    devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    devices: Devices = 1,
     encoder: From = None,
     freeze: Freeze = False,
     adapters: Adapters = 0,

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from pulsewise.cli._options import Adapters, Data, DryRun, Freeze, From, Json, Overwrite, Settings, Workers
+from pulsewise.cli._options import (
+    Adapters,
+    Data,
+    Devices,
+    DryRun,
+    Freeze,
+    From,
+    Json,
+    Overwrite,
+    Recipe,
+    RunFolder,
+    Settings,
+    Workers,
+)
 
 PANEL = "Models"
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe: a TOML file, or a name from pulsewise list recipes.")],
+    recipe: Recipe,
     data: Data = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Run folder [runs/<name>-<fingerprint>].")
-    ] = None,
+    out: RunFolder = None,
     settings: Settings = None,
     workers: Workers = 0,
-    devices: Annotated[int, typer.Option("--devices", min=1, help="Processes to train with, a device each.")] = 1,
+    devices: Devices = 1,
     encoder: From = None,
     freeze: Freeze = False,
     adapters: Adapters = 0,
