@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from killed_training import Dying
 
 from pulsewise.learn import recipe
 from pulsewise.learn.pretrain.pretrain import pretrain
 
 
 def main(folder: str, toml: str, out: str, read: str, *options: str) -> None:
+    from killed_training import Dying  # beside this file: found when it is run, not when tests are collected
+
     store = Dying(folder)
     store.left = int(read)
     pretrain(store, np.arange(len(store)), recipe.load(Path(toml)), Path(out), resume="resume" in options)
