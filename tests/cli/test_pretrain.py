@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import pulsewise
+
 pytest.importorskip("torch")
 
 from pulsewise.cli.main import status
@@ -90,6 +92,8 @@ def test_train_from_it_on_another_task(made: tuple[Path, Path], tmp_path: Path) 
     assert status(["run", *arguments, "--out", str(tmp_path / "run"), "--workers", "1"]) == 0
     assert "pretrained-on-test" in json.loads((tmp_path / "run/result.json").read_text())["stamps"]
     assert "Test people in pre-training" in (tmp_path / "run/report.html").read_text()
+    again = pulsewise.run(arguments[0], out=tmp_path / "run", encoder=run / "pretrained/checkpoint", freeze=True)
+    assert again.skipped == ["store", "split", "train", "evaluate", "report"]
 
 
 def test_what_cannot_be_is_said(made: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,17 @@ def test_arrhythmia_as_published(tmp_path: Path) -> None:
         dataset.read("MPA_2")
 
 
+def test_some_segments_of_each_person_evenly_spread(tmp_path: Path) -> None:
+    waves = np.random.default_rng(0).uniform(size=(5, 1000))
+    io.savemat(tmp_path / "MPA_1.mat", {"ppgseg": waves, "labels": [0, 1, 2, 3, 4]})
+    some, whole = (ppg_arrhythmia.build(ppg_arrhythmia.Config(str(tmp_path), most)) for most in (3, 0))
+    assert [r.value for r in some.read("MPA_1").references] == ["sinus", "pac", "svt"]
+    assert some.fingerprint("MPA_1") != whole.fingerprint("MPA_1")
+    assert np.array_equal(some.read("MPA_1").signals[0].samples[1100:2100], waves[2].astype(np.float32))
+    with pytest.raises(ValueError, match="most"):
+        ppg_arrhythmia.Config(most=-1)
+
+
 @pytest.mark.parametrize(("change", "code"), [({"fs": 50}, "malformed"), ({"label": None}, "malformed")])
 def test_another_archive_is_refused(tmp_path: Path, change: dict, code: str) -> None:
     make_archive(tmp_path / "arrhythmia.npz", **change)

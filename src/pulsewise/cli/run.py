@@ -38,21 +38,26 @@ def run_recipe(
     until: str = "report",
     workers: int | None = 1,
     overwrite: bool = False,
+    encoder: str | Path | None = None,
+    freeze: bool = False,
+    adapters: int = 0,
 ) -> Run:
     """A recipe through every stage, quietly; `pulsewise.run` of the Python interface.
 
     `recipe`, `data`, `out` and `settings` are those of `cli._run.prepare`; `until` is the last stage; `workers` the
     processes that prepare recordings (None: one per processor; a script then needs `if __name__ == "__main__"`);
-    `overwrite` begins anew.
+    `overwrite` begins anew. `encoder`, a folder or a name, is a pre-trained encoder to begin with: as it came
+    (`freeze`), with low-rank changes of a rank (`adapters`), or trained further.
 
     Returns
     -------
     Run
         Its `folder`, `result()`, `store()`, `split()`.
     """
-    from pulsewise.cli._run import carry_out, prepare
+    from pulsewise.cli._run import Start, carry_out, prepare
 
-    made = prepare(recipe, data=data, out=out, settings=settings)
+    start = Start(None if encoder is None else str(encoder), freeze, adapters)
+    made = prepare(recipe, data=data, out=out, settings=settings, start=start)
     made.workers, made.say = workers, lambda text: None
     return carry_out(made, until=until, overwrite=overwrite)
 

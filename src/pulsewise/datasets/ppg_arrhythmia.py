@@ -46,9 +46,16 @@ class Config:
     ----------
     root : str, optional
         Folder of the `.mat` files (one a person) or of the archive; else `$PULSEWISE_DATA/ppg-arrhythmia`.
+    most : int
+        Segments of each person at most, evenly spread over those there are; 0 for all.
     """
 
     root: str | None = None
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        if self.most < 0:
+            raise ValueError(f"most is a number of segments, or 0 for all, {self.most} came")
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,15 @@ class PpgArrhythmia:
 
     files: tuple[Path, ...]
     names: tuple[str, ...] = field(repr=False)
+    most: int = 0
 
     def ids(self) -> list[str]:
         """Names of the people, sorted."""
         return list(self.names)
 
     def read(self, recording_id: str) -> Recording:
-        """All segments of one person, with the rhythm of each at its middle."""
-        samples, labels = _segments(self._path(recording_id), recording_id)
+        """The segments of one person, with the rhythm of each at its middle."""
+        samples, labels = self._kept(recording_id)
         count, length = samples.shape
         step = length + round(PAUSE_S * RATE)
         laid, valid = np.zeros((count, step), dtype=np.float32), np.zeros((count, step), dtype=bool)
@@ -90,8 +98,15 @@ class PpgArrhythmia:
 
     def fingerprint(self, recording_id: str) -> str:
         """Hex digits of the person's segments and labels."""
-        samples, labels = _segments(self._path(recording_id), recording_id)
+        samples, labels = self._kept(recording_id)
         return _root.digest([], samples.tobytes(), labels.tobytes())
+
+    def _kept(self, recording_id: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        samples, labels = _segments(self._path(recording_id), recording_id)
+        if not 0 < self.most < len(labels):
+            return samples, labels
+        which = np.linspace(0, len(labels) - 1, self.most).round().astype(np.int64)
+        return samples[which], labels[which]
 
     def _path(self, recording_id: str) -> Path:
         if recording_id not in self.names:
@@ -113,7 +128,7 @@ def build(config: Config) -> PpgArrhythmia:
         folder = _root.find(config.root, "ppg_arrhythmia", FETCH.folder, "MPA_*.mat")
         files = tuple(sorted(folder.glob("MPA_*.mat")))
         names = [path.stem for path in files]
-    return PpgArrhythmia(files, tuple(names))
+    return PpgArrhythmia(files, tuple(names), config.most)
 
 
 @cache
