@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pulsewise.core.errors import CODES, PulsewiseError
+from pulsewise.core.errors import PulsewiseError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Recording
 
@@ -190,92 +190,6 @@ def test_row_8_an_address_is_no_record(name: str) -> None:
 
 
 # -- end of rows 3 to 8 for WFDB ----------------------------------------------------------------------------------
-
-
-# -- row 10: damaged files, 50 of each kind here and 1,000 in the soak --------------------------------------------
-
-
-def whole_file(kind: str, folder: Path) -> Path:
-    """A small sound file of one kind."""
-    from pulsewise.core.recording import Event, Recording, Signal
-    from pulsewise.formats import edf, wfdb
-
-    wave = np.round(np.sin(np.arange(400) / 7) * 100).astype(np.float32)
-    signals = (Signal("Pleth", "ppg", "a.u.", 50.0, wave), Signal("ABP", "abp", "mmHg", 25.0, wave[:200]))
-    recording = Recording("r", signals, events=tuple(Event(float(t), "beat", "N") for t in range(8)))
-    if kind in ("edf", "bdf"):
-        edf.write(recording, folder / f"r.{kind}")
-    elif kind in ("hea", "dat", "atr"):
-        wfdb.write(recording, folder / "r.hea")
-    elif kind == "mat":
-        import scipy.io
-
-        content = {"ppg": wave, "fs": 50.0, "info": {"a": [1.0, 2.0], "b": "text", "c": {"d": wave[:50]}}}
-        scipy.io.savemat(folder / "r.mat", content)
-    else:
-        h5py = pytest.importorskip("h5py")
-        with h5py.File(folder / "r.h5", "w") as file:
-            file.create_dataset("a/ppg", data=wave, chunks=(100,), compression="gzip")
-            file.attrs["fs"] = 50.0
-            file["ecg"] = wave
-            file["text"] = "some text"
-    return folder / f"r.{kind}"
-
-
-def damage(data: bytes, generator: np.random.Generator) -> bytes:
-    """One to eight changed bytes, mostly near the beginning; sometimes the end is missing too."""
-    out = bytearray(data)
-    for _ in range(int(generator.integers(1, 9))):
-        reach = len(out) if generator.random() < 0.3 else min(len(out), 1024)
-        at = int(generator.integers(reach))
-        out[at] = (
-            out[at] ^ (1 << int(generator.integers(8))) if generator.random() < 0.5 else int(generator.integers(256))
-        )
-    return bytes(out[: int(generator.integers(len(out)))]) if generator.random() < 0.1 else bytes(out)
-
-
-def damaged_files_are_read_or_refused(kind: str, count: int, folder: Path) -> dict[str, int]:
-    from importlib import import_module
-    from time import monotonic
-
-    names = {"bdf": "edf", "h5": "hdf5", "hea": "wfdb", "dat": "wfdb", "atr": "wfdb"}
-    module = import_module(f"pulsewise.formats.{names.get(kind, kind)}")
-    path = whole_file(kind, folder)
-    opened = folder / "r.hea" if kind in ("hea", "dat", "atr") else path
-    sound, ends = path.read_bytes(), {"read": 0}
-    assert module.read(opened, ReadOptions())
-    generator = np.random.default_rng([2026, *kind.encode()])
-    for _ in range(count):
-        path.write_bytes(damage(sound, generator))
-        start = monotonic()
-        try:
-            module.read(opened, ReadOptions())
-            ends["read"] += 1
-        except PulsewiseError as error:
-            assert error.code in CODES and error.exit_status == 3, error
-            ends[error.code] = ends.get(error.code, 0) + 1
-        assert monotonic() - start < 35
-    return ends
-
-
-DAMAGED = ["edf", "bdf", "mat", "h5", "hea", "dat", "atr"]
-
-
-@pytest.mark.parametrize("kind", DAMAGED)
-def test_row_10_damaged_files_are_read_or_refused_by_a_code(kind: str, tmp_path: Path) -> None:
-    ends = damaged_files_are_read_or_refused(kind, 50, tmp_path)
-    assert sum(ends.values()) == 50
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("kind", DAMAGED)
-def test_row_10_a_thousand_damaged_files(kind: str, tmp_path: Path) -> None:
-    ends = damaged_files_are_read_or_refused(kind, 1000, tmp_path)
-    print(kind, ends)
-    assert sum(ends.values()) == 1000
-
-
-# -- end of row 10 --------------------------------------------------------------------------------------------------
 
 
 # -- rows 1, 2, 4, 12 to 17, 26 and 39 for tables: numbers, time, units ------------------------------------------

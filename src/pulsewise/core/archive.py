@@ -29,6 +29,9 @@ _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst", 
 _MAGIC = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"7z\xbc\xaf", b"\xfd7zXZ", b"Rar!")
 _BLOCK = 2**20
 
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error)
+"""What reading a damaged member raises."""
+
 
 @contextmanager
 def unzipped(path: Path, wanted: str = "", *, nested: bool = False) -> Iterator[dict[str, Path]]:
@@ -60,7 +63,7 @@ def unzipped(path: Path, wanted: str = "", *, nested: bool = False) -> Iterator[
             try:
                 with archive.open(info) as packed, target.open("wb") as file:
                     left = _copy(packed, file, left, nested)
-            except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            except DAMAGE as error:
                 raise InputError("malformed", "a member of the archive is damaged or locked") from error
             out[info.filename] = target
         yield out
@@ -109,8 +112,9 @@ def checked_zip(
         infos = archive.infolist()
         if len(infos) > members:
             raise _too_much(f"the archive holds more than {members} files")
+        size = path.stat().st_size
         for info in infos:
-            _check_member(info, nested)
+            _check_member(info, nested, size)
             if not (stored and info.compress_type == zipfile.ZIP_STORED):
                 _check_growth(info.file_size, max(1, info.compress_size), most)
         counted = [i for i in infos if not (stored and i.compress_type == zipfile.ZIP_STORED)]
@@ -134,7 +138,12 @@ def _check_directory(path: Path, members: int) -> None:
         raise _too_much(f"the archive holds more than {members} files")
 
 
-def _check_member(info: zipfile.ZipInfo, nested: bool) -> None:
+def _check_member(info: zipfile.ZipInfo, nested: bool, size: int) -> None:
+    if not 0 <= info.header_offset < size:
+        raise InputError("malformed", "a member lies outside the archive")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        what = "a member is packed in another way than deflate"
+        raise InputError("malformed", what, fix="unpack it, and give the files")
     name = info.filename.replace("\\", "/")
     mode = info.external_attr >> 16
     outside = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core.archive import DAMAGE
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_samples
 from pulsewise.core.plugin import DatasetInfo
@@ -109,7 +109,7 @@ class Marsh:
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
                 arrays = {name: kept[name] for name in kept.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (*DAMAGE, ValueError, OSError) as error:
             raise InputError("malformed", "the record is no archive of plain arrays", where=path.name) from error
         if missing := [name for name in _NEEDED if name not in arrays]:
             raise InputError("malformed", f"the record lacks {', '.join(missing)}", where=path.name)

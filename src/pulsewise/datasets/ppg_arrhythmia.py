@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core.archive import DAMAGE
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import check_samples
 from pulsewise.core.plugin import DatasetInfo
@@ -136,7 +136,7 @@ def _archive(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         with np.load(path, allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (*DAMAGE, ValueError, OSError) as error:
         raise InputError("malformed", "the archive is none of plain arrays", where=path.name) from error
     if missing := [name for name in _NEEDED if name not in arrays]:
         raise InputError("malformed", f"the archive lacks {', '.join(missing)}", where=path.name)

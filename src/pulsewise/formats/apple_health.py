@@ -120,6 +120,8 @@ def _parse(path: Path) -> _Found:
             parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise InputError("malformed", "the XML of the export is damaged", where=f"line {error.lineno}") from error
+    except (LookupError, UnicodeError) as error:
+        raise InputError("malformed", "the XML of the export is in an encoding that is not known") from error
     return found
 
 

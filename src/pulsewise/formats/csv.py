@@ -165,14 +165,17 @@ def write(recording: Recording, path: Path) -> tuple[Note, ...]:
 
 def _read_own(path: Path, options: ReadOptions, fast: bool | None) -> Recording:
     parts: list[str] = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for line in bounded_lines(file, HEAD_BYTES):
-            if not line.startswith(MARK.decode()):
-                header = line
-                break
-            parts.append(line[len(MARK) :].rstrip("\r\n"))
-        else:
-            raise InputError("malformed", "the table ends before its header")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for line in bounded_lines(file, HEAD_BYTES):
+                if not line.startswith(MARK.decode()):
+                    header = line
+                    break
+                parts.append(line[len(MARK) :].rstrip("\r\n"))
+            else:
+                raise InputError("malformed", "the table ends before its header")
+    except UnicodeDecodeError as error:
+        raise InputError("malformed", "the head of the table is not UTF-8") from error
     names = next(split([header], ","), [""])
     dialect = Dialect("utf-8", skip=len(parts), names=tuple(names), width=len(names))
     table = read_rows(path, dialect, [Role(name, "time") for name in names], fast=fast)

@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pulsewise.core import limits
-from pulsewise.core.archive import checked_zip
+from pulsewise.core.archive import DAMAGE, checked_zip
 from pulsewise.core.disk import write_atomic
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import Match, ReadOptions
@@ -72,7 +72,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
             if count * dtype.itemsize > info.file_size:
                 raise InputError("malformed", "an array is shorter than its header says", where=info.filename[:60])
             raw = member.read()
-    except (ValueError, SyntaxError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
+    except (*DAMAGE, ValueError, SyntaxError) as error:
         raise InputError(
             "malformed", "a member is no NumPy array, or a damaged one", where=info.filename[:60]
         ) from error

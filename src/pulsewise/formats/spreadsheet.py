@@ -7,7 +7,6 @@ everything else in the file are not looked at. A sheet that is no table is left 
 from __future__ import annotations
 
 import itertools
-import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from pulsewise.core import limits, registry
-from pulsewise.core.archive import checked_zip
+from pulsewise.core.archive import DAMAGE, checked_zip
 from pulsewise.core.errors import InputError
 from pulsewise.core.plugin import Match, ReadOptions
 from pulsewise.core.recording import Note, Recording
@@ -29,7 +28,7 @@ CELLS = 2**26
 WIDTH = 1024
 SHEETS = 64
 _PROBED = 60
-_DAMAGE = (KeyError, ValueError, TypeError, zipfile.BadZipFile, ParseError, EOFError)
+_DAMAGE = (*DAMAGE, KeyError, ValueError, TypeError, ParseError)
 """What openpyxl raises for damaged workbooks."""
 
 

@@ -7,7 +7,6 @@ import io
 import struct
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,65 +105,6 @@ def test_rows_18_and_22_nothing_is_said_of_what_holds_nothing(client: httpx.Clie
     assert (other.status_code, other.json()["code"]) == (422, "modality")
     two = client.post("/api/predict/small-glucose", params={"rate": 125, "channels": 2}, content=bytes(8000))
     assert (two.status_code, two.json()["code"]) == (422, "shape")
-
-
-def sound(kind: str, folder: Path) -> bytes:
-    """A small sound file of one binary format."""
-    from pulsewise.core import registry
-    from pulsewise.core.recording import Recording, Signal
-
-    wave = np.round(np.sin(np.arange(400) / 7) * 100).astype(np.float32)
-    path = folder / f"r.{kind}"
-    if kind == "mat":
-        pytest.importorskip("scipy.io").savemat(path, {"ppg": wave, "fs": 50.0})
-    elif kind == "h5":
-        with pytest.importorskip("h5py").File(path, "w") as file:
-            file["a/ppg"], file.attrs["fs"] = wave, 50.0
-    elif kind == "xlsx":
-        book = pytest.importorskip("openpyxl").Workbook()
-        for i, value in enumerate(wave):
-            book.active.append((i / 50, float(value)))
-        book.save(path)
-    else:
-        recording = Recording("r", (Signal("Pleth", "ppg", "a.u.", 50.0, wave),))
-        registry.load("formats", "edf" if kind == "bdf" else kind).write(recording, path)
-    return path.read_bytes()
-
-
-def damaged(content: bytes, generator: np.random.Generator) -> bytes:
-    out = bytearray(content)
-    for _ in range(int(generator.integers(1, 9))):
-        at = int(generator.integers(len(out) if generator.random() < 0.3 else min(len(out), 1024)))
-        out[at] = int(generator.integers(256))
-    return bytes(out[: int(generator.integers(len(out)))]) if generator.random() < 0.1 else bytes(out)
-
-
-KINDS = ("edf", "bdf", "h5", "mat", "npz", "parquet", "xlsx")
-
-
-def mutations(client: httpx.Client, kind: str, count: int, folder: Path) -> Iterator[str]:
-    content, generator = sound(kind, folder), np.random.default_rng([2026, *kind.encode()])
-    assert sent(client, f"r.{kind}", content).status_code == 201
-    for _ in range(count):
-        answer = sent(client, f"r.{kind}", damaged(content, generator))
-        assert answer.status_code == 201 or 400 <= answer.status_code < 500, answer.text
-        yield "read" if answer.status_code == 201 else answer.json()["code"]
-        client.delete("/api/sessions/current")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_row_10_twenty_damaged_files_leave_the_server_up(kind: str, client: httpx.Client, tmp_path: Path) -> None:
-    ends = list(mutations(client, kind, 20, tmp_path))
-    assert len(ends) == 20 and set(ends) <= {"read", *CODES}
-    assert client.get("/readyz").status_code == 200
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("kind", KINDS)
-def test_row_10_a_thousand_damaged_files_leave_the_server_up(kind: str, client: httpx.Client, tmp_path: Path) -> None:
-    ends = list(mutations(client, kind, 1000, tmp_path))
-    print(kind, {code: ends.count(code) for code in sorted(set(ends))})
-    assert client.get("/readyz").status_code == 200
 
 
 def test_files_that_are_refused_leave_no_session_behind(server: Any) -> None:
