@@ -28,7 +28,8 @@ WAVE = np.round(np.sin(np.arange(400) / 7) * 100).astype(np.float32)
 class Kind:
     """One kind of file: the format that reads it, who makes it, and the parts of it that are damaged.
 
-    `make` gives the files of one recording, the one that is opened first. `damaged` says which of them is damaged.
+    `make` gives the files of one recording, the one that is opened first; `damaged` says which of them is damaged.
+    `disposable`: read in a process of its own, which takes longer than reading.
     """
 
     format: str
@@ -36,6 +37,7 @@ class Kind:
     binary: bool = True
     damaged: int = 0
     rate: float | None = None
+    disposable: bool = False
 
     def files(self, folder: Path) -> list[Path]:
         """The files, sound; the one to open first."""
@@ -189,6 +191,12 @@ def bids(folder: Path) -> list[Path]:
     return [path, path.with_name(path.name.replace(".tsv.gz", ".json"))]
 
 
+def activity(folder: Path) -> Path:
+    tests = beside("test_fit")
+    made: Path = tests.write(folder / "a.fit", tests.activity())
+    return made
+
+
 def embrace(folder: Path) -> Path:
     tests = beside("test_embrace_plus")
     made: Path = tests.write(folder / "a.avro", tests.content(*tests.RULES["factor"]), codec="null")
@@ -278,24 +286,26 @@ KINDS: dict[str, Kind] = {
     "wfdb-hea": Kind("wfdb", wfdb),
     "wfdb-dat": Kind("wfdb", wfdb, damaged=1),
     "wfdb-atr": Kind("wfdb", wfdb, damaged=2),
-    "wfdb-flac": Kind("wfdb", packed_wfdb, damaged=1),
-    "mat-4": Kind("mat", matlab_4),
-    "mat-5": Kind("mat", matlab(packed=False)),
-    "mat-5-packed": Kind("mat", matlab(packed=True)),
-    "mat-7.3": Kind("mat", matlab_7_3),
-    "mat-pulsedb": Kind("mat", pulsedb),
-    "h5": Kind("hdf5", hdf5),
+    "wfdb-flac": Kind("wfdb", packed_wfdb, damaged=1, disposable=True),
+    "mat-4": Kind("mat", matlab_4, disposable=True),
+    "mat-5": Kind("mat", matlab(packed=False), disposable=True),
+    "mat-5-packed": Kind("mat", matlab(packed=True), disposable=True),
+    "mat-7.3": Kind("mat", matlab_7_3, disposable=True),
+    "mat-pulsedb": Kind("mat", pulsedb, disposable=True),
+    "h5": Kind("hdf5", hdf5, disposable=True),
     "npz": Kind("npz", written("npz", "r.npz")),
     "npz-arrays": Kind("npz", arrays),
-    "parquet": Kind("parquet", written("parquet", "r.parquet")),
-    "parquet-table": Kind("parquet", table),
+    "parquet": Kind("parquet", written("parquet", "r.parquet"), disposable=True),
+    "parquet-table": Kind("parquet", table, disposable=True),
     "xlsx": Kind("spreadsheet", sheet),
     "vital": Kind("vital", content("a.vital", "test_vital")),
     "vital-packed": Kind("vital", content("packed.vital", "test_vital")),
-    "xdf": Kind("xdf", content("a.xdf", "test_xdf")),
-    "fit": Kind("fit", lambda folder: beside("test_fit").write(folder / "a.fit", beside("test_fit").activity())),
-    "avro": Kind("embrace_plus", embrace),
-    "sqlite": Kind("xdrip", sqlite),
+    "xdf": Kind("xdf", content("a.xdf", "test_xdf"), disposable=True),
+    "fit": Kind(
+        "fit", lambda folder: beside("test_fit").write(folder / "a.fit", beside("test_fit").activity()), disposable=True
+    ),
+    "avro": Kind("embrace_plus", embrace, disposable=True),
+    "sqlite": Kind("xdrip", sqlite, disposable=True),
     "zip": Kind("empatica", empatica),
     "csv.gz": Kind("csv", packed_table),
     "bids": Kind("bids_physio", bids),

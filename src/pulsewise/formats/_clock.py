@@ -37,6 +37,9 @@ MANY_GAPS = 0.05
 BRIDGED_PERIODS = 2.5
 BRIDGED_HZ = 20.0
 LONGEST_S = 366 * 86_400.0
+SPARSE = (2**22, 300)
+"""Places on the axis that any file may have, and how many more for each of its rows: one wrong stamp must not cost
+more memory than there is."""
 COARSE_TICKS = 3.0
 
 
@@ -321,6 +324,13 @@ def _grid(
 ) -> Grid:
     limits.check_rate(rate, where=where)
     limits.check_samples(length, where=where)
+    if length > SPARSE[0] + SPARSE[1] * len(stamps):
+        raise InputError(
+            "too_large",
+            f"{len(stamps)} rows are spread over {length / rate / 3600:.3g} h: nearly all of it would be a gap",
+            where=where,
+            fix="check the timestamps, or cut the table at its long gaps",
+        )
     return Grid(rate, length, places, stamps, kind)
 
 
