@@ -14,6 +14,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,7 +75,7 @@ def fill(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
     ...
     pulsewise.core.errors.UsageError: unknown key 'rl' (rl); did you mean 'lr'? [config]
     """
-    hints = {name.rstrip("_"): hint for name, hint in typing.get_type_hints(cls).items()}
+    hints = _hints(cls)  # type: ignore[arg-type]  # a class can be hashed
     fields = {f.name.rstrip("_"): f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]  # cls is a dataclass
     values: dict[str, Any] = {}
     for key, value in table.items():
@@ -91,6 +92,12 @@ def fill(cls: type[T], table: Mapping[str, Any], *, where: str = "") -> T:
         return cls(**{fields[key].name: value for key, value in values.items()})
     except ValueError as error:  # a dataclass may check its own values
         raise UsageError("config", str(error), where=where) from error
+
+
+@lru_cache(maxsize=256)
+def _hints(cls: type) -> dict[str, Any]:
+    """The type of each key of a dataclass."""
+    return {name.rstrip("_"): hint for name, hint in typing.get_type_hints(cls).items()}
 
 
 def _convert(hint: Any, value: Any, at: str) -> Any:

@@ -77,7 +77,8 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
     )
     app.state.service = service
     install(app)
-    for room in (health, recordings, answers, cards, estimates, corrections, compare, runs, streams):
+    # routes are tried in this order: first those that programs ask again and again
+    for room in (answers, health, recordings, cards, estimates, corrections, compare, runs, streams):
         app.include_router(room.router)
     if estimates.can_explain():
         app.include_router(estimates.explaining)

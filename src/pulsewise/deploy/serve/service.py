@@ -68,7 +68,7 @@ def of(connection: HTTPConnection) -> Service:
     return cast(Service, connection.app.state.service)
 
 
-def _here(request: Request) -> Service:
+async def _here(request: Request) -> Service:  # a plain function would change to another thread and back
     return of(request)
 
 
