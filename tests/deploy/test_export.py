@@ -20,7 +20,7 @@ from pulsewise.core.errors import ArtifactError, GateError, PulsewiseError, Usag
 from pulsewise.core.windows import Windows
 from pulsewise.deploy import export as deploy
 from pulsewise.learn.bundle import Bundle
-from pulsewise.learn.facts import Facts, Model
+from pulsewise.learn.facts import OUTPUTS, Facts, Intervals, Model
 from pulsewise.learn.graph import Graph, engines
 from pulsewise.learn.scaling import Scaling
 from pulsewise.tasks import pressure
@@ -78,6 +78,33 @@ def test_every_engine_gives_the_numbers_of_the_original(bundle: Bundle, tmp_path
     golden = np.load(tmp_path / "out" / deploy.GOLDEN)
     assert np.array_equal(golden["estimates"], wanted) and golden["windows"].shape == (48, 1, LENGTH)
     assert {s.engine for s in made.speed} == set(engines(to)) and all(s.window_ms > 0 for s in made.speed)
+
+
+@pytest.mark.parametrize(("answer", "to"), [("gaussian", "onnx"), ("quantile", "openvino")])
+def test_intervals_that_a_model_states_travel_with_it(bundle: Bundle, tmp_path: Path, to, answer: str) -> None:
+    import torch
+
+    from pulsewise.learn.network.forward import state
+    from pulsewise.models import resnet
+
+    config = bundle.facts.model.config | {"outputs": 2 * OUTPUTS[answer]}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        net = resnet.build(resnet.Config(**config))
+        torch.nn.init.normal_(net.head.weight, 0.0, 0.1)
+        net.head.bias.data = torch.tensor([0.0, 0.0, -3.0, -3.0, 3.0, 3.0])[: 2 * OUTPUTS[answer]]
+    about = replace(
+        bundle.facts, answer=answer, model=Model("resnet", True, config), intervals=Intervals(half_widths=(1.5, 2.5))
+    )
+    stating = Bundle(about, state(net.eval()))
+    deploy.export(stating, tmp_path / "out", to=to, windows=windows())
+    wanted, found = (b.answer_windows(windows()) for b in (stating, Bundle.load(tmp_path / "out")))
+    most = 3 * deploy.BOUNDS["fp32"] * np.array([10.0, 8.0])  # the value, and an end times its calibration
+    for name in ("value", "low", "high"):
+        assert (np.abs(getattr(wanted, name) - getattr(found, name)) <= most).all()
+    assert np.std(wanted.high - wanted.low, axis=0).min() > 100 * most.max() / 3  # they differ from window to window
+    golden = np.load(tmp_path / "out" / deploy.GOLDEN)
+    assert golden["estimates"].shape == (48, 6)
 
 
 def test_half_precision_halves_the_file(bundle: Bundle, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from pulsewise.core.errors import GateError, SetupError, UsageError
 from pulsewise.core.windows import Windows
 from pulsewise.deploy import raw_graph
 from pulsewise.deploy.graph_card import section
-from pulsewise.deploy.inside import Inside, golden, inside
+from pulsewise.deploy.inside import Inside, asked, golden, inside
 from pulsewise.deploy.onnx_graph import half, multiply_adds, to_onnx
 from pulsewise.learn.bundle import Bundle
 from pulsewise.learn.card import card
@@ -120,8 +120,6 @@ def export(
     """
     if not bundle.facts.model.neural or bundle.graph is not None:
         raise UsageError("usage", "a bundle with a trained network is needed to export from")
-    if bundle.facts.answer not in ("value", "probability"):
-        raise UsageError("usage", f"a graph gives one number per target; this model ({bundle.facts.answer}) gives more")
     if precision == "int8" and (calibration is None or to != "openvino"):
         fix = "export a run folder, to openvino"
         raise UsageError("usage", "int8 is made for openvino, with ranges from training windows", fix=fix)
@@ -130,7 +128,7 @@ def export(
     if not here:
         raise SetupError("missing_dependency", "no engine to prove it with", fix="pip install 'pulsewise[deploy]'")
     vectors = golden_windows(bundle, windows)
-    wanted = bundle.predict_windows(vectors, force=force)
+    wanted = asked(bundle, vectors, force)
     onnx = to_onnx(bundle)
     content = _contents(onnx, to, precision, calibration)
     answers = np.stack([Graph(content, precision, engine).outputs(vectors.samples) for engine in here])
@@ -189,10 +187,11 @@ def _front(
     samples, wanted = golden(bundle, how, GOLDEN_RAW)
     off = np.stack([Graph(parts, "fp32", engine).outputs(samples) for engine in here]) - wanted
     size = np.sqrt((off**2).mean(axis=(0, 1))) if precision == "int8" else np.abs(off).max(axis=(0, 1))
+    size = size.reshape(-1, len(bundle.task.targets)).max(axis=0)  # of the value and of its interval's ends
     most = BOUNDS.get(precision, RMS_BOUND) * np.array(bundle.facts.scaling.target_sd)
     if not (size <= most).all():
         return _Front(Raw(outside=f"with it inside, the {precision} graph is off by {size.max():.3g}"))
-    difference = {t.quantity: float(d) for t, d in zip(bundle.task.targets, np.abs(off).max(axis=(0, 1)), strict=True)}
+    difference = {t.quantity: float(d) for t, d in zip(bundle.task.targets, np.abs(off).max(axis=(0, 1)), strict=False)}
     files = {n: File(hashlib.sha256(c).hexdigest(), len(c)) for n, c in zip(raw_graph.RAW[to], parts, strict=True)}
     about = Raw("", how.rate, how.length, how.margin, how.multiply_adds * len(bundle.facts.channels), difference, files)
     return _Front(about, parts, {"raw": samples, "raw_estimates": wanted})
@@ -247,7 +246,8 @@ def _difference(
 
 def _check(bundle: Bundle, precision: str, off: NDArray[np.float64], force: bool) -> None:
     sizes = np.sqrt((off**2).mean(axis=1)) if precision == "int8" else np.abs(off).max(axis=1)
-    for target, size, sd in zip(bundle.task.targets, sizes.max(axis=0), bundle.facts.scaling.target_sd, strict=True):
+    sizes = sizes.max(axis=0).reshape(-1, len(bundle.task.targets)).max(axis=0)  # of the value and its interval's ends
+    for target, size, sd in zip(bundle.task.targets, sizes, bundle.facts.scaling.target_sd, strict=True):
         most = BOUNDS.get(precision, RMS_BOUND) * sd
         if not size <= most and not force:
             what = f"the {precision} graph is off by {size:.3g} {target.unit} of {target.quantity}"

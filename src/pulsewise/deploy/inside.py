@@ -18,6 +18,7 @@ from pulsewise.core.windows import Windows
 from pulsewise.data import window
 from pulsewise.learn.bundle import Bundle
 from pulsewise.learn.estimating import at_rate, configs
+from pulsewise.learn.facts import GRAPH_OUTPUTS
 from pulsewise.signals import condition
 from pulsewise.signals.chain import Chain
 
@@ -108,8 +109,14 @@ def _inside(chain: Chain, stride: int, samples: int, step: int) -> Inside:
     return Inside(chain.rate_in, stride, taps, chain.after, chain.margin, samples, step)
 
 
+def asked(bundle: Bundle, windows: Windows, force: bool) -> NDArray[np.float64]:
+    """What a graph of the bundle has to answer: (N, K), or (N, 3 K) where the model states intervals."""
+    value, down, up = bundle.stated(windows, force)
+    return np.concatenate([value, down, up][: GRAPH_OUTPUTS[bundle.facts.answer]], axis=1)
+
+
 def golden(bundle: Bundle, how: Inside, count: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Raw windows with their margins (N, C, L), and what the bundle answers to them (N, K) where they lie in a file.
+    """Raw windows with their margins (N, C, L), and what the bundle answers to them (`asked`) where they lie in a file.
 
     Pulses of 50 to 110 a minute with breathing, drift and noise on a constant far above them, drawn with a fixed seed.
     """
@@ -127,7 +134,7 @@ def golden(bundle: Bundle, how: Inside, count: int) -> tuple[NDArray[np.float32]
             done = condition.condition(Signal(name, name, "", how.rate, raw[n, c]), conditioning)
             pieces[n, c] = done.samples[first : first + how.samples]
     cut, _ = window.normalise(pieces, cutting.normalise)
-    answers = bundle.predict_windows(Windows(cut.astype(np.float32), bundle.facts.rate, channels, {}), force=True)
+    answers = asked(bundle, Windows(cut.astype(np.float32), bundle.facts.rate, channels, {}), force=True)
     return np.ascontiguousarray(raw[:, :, begin - how.margin : begin - how.margin + how.length]), answers
 
 

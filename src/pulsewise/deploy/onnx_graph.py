@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pulsewise.core.errors import SetupError
+from pulsewise.learn.answering import LOG_VARIANCE
 from pulsewise.learn.bundle import Bundle
 
 _OPSET = 17
@@ -22,7 +23,8 @@ _OPSET = 17
 def to_onnx(bundle: Bundle) -> bytes:
     """The ONNX file of a bundle's network: windows (N, C, T) in, answers (N, K) in the targets' units out.
 
-    Of yes or no, it gives the probability of yes.
+    Of yes or no, it gives the probability of yes; of a model that states intervals, (N, 3 K): the values, then how far
+    the interval reaches down and up.
     """
     import torch
 
@@ -45,9 +47,21 @@ def to_onnx(bundle: Bundle) -> bytes:
                 self.register_buffer(name, torch.tensor(getattr(f.scaling, name), dtype=torch.float32))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            answer: torch.Tensor = self.net((x - self.input_mean) / self.input_sd)
-            answer = answer * self.target_sd + self.target_mean
-            return torch.sigmoid(answer) if f.answer == "probability" else answer
+            said: torch.Tensor = self.net((x - self.input_mean) / self.input_sd)
+            first, *rest = torch.split(said, len(f.task.targets), dim=1)
+            value = first * self.target_sd + self.target_mean
+            if f.answer == "probability":
+                return torch.sigmoid(value)
+            if f.answer == "gaussian":
+                sd = torch.exp(rest[0].clamp(*LOG_VARIANCE) / 2) * self.target_sd
+                return torch.cat([value, sd, sd], dim=1)
+            if f.answer == "quantile":
+                ends = [
+                    (sign * (end - first)).clamp(min=0) * self.target_sd
+                    for sign, end in zip((-1, 1), rest, strict=True)
+                ]
+                return torch.cat([value, *ends], dim=1)
+            return value
 
     whole = Whole().eval()
     before = getattr(bundle.model, "layout", None)

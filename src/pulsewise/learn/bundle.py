@@ -34,7 +34,7 @@ from pulsewise.learn import answering, weights
 from pulsewise.learn import facts as facts_file
 from pulsewise.learn.answering import Answers, Floats
 from pulsewise.learn.card import card
-from pulsewise.learn.facts import OUTPUTS, RATE_TOLERANCE, Facts, File
+from pulsewise.learn.facts import GRAPH_OUTPUTS, OUTPUTS, RATE_TOLERANCE, Facts, File
 from pulsewise.learn.graph import FILES, Graph
 
 WEIGHTS = "model.safetensors"
@@ -109,8 +109,11 @@ class Bundle:
         windows = self.placed(windows)
         scaling, here = self.facts.scaling, finite[:, None]
         if self.graph is not None:
-            found = np.where(here, self.graph.outputs(samples), np.nan)
-            return found, np.zeros_like(found), np.zeros_like(found)
+            numbers = GRAPH_OUTPUTS[self.facts.answer]
+            found = np.where(here, self.graph.outputs(samples, numbers * len(self.task.targets)), np.nan)
+            value, *spread = np.split(found, numbers, axis=1)
+            down, up = spread or (np.zeros_like(value), np.zeros_like(value))
+            return value, down, up
         scaled = self._scaled(windows, samples)
         parts = scaled.reshape(len(scaled), OUTPUTS[self.facts.answer], len(self.task.targets))
         value, down, up = answering.read(parts, self.facts.answer, logits=self.facts.model.neural)

@@ -25,6 +25,9 @@ RATE_TOLERANCE = 0.005
 
 Answer = Literal["value", "probability", "gaussian", "quantile"]
 OUTPUTS: dict[Answer, int] = {"value": 1, "probability": 1, "gaussian": 2, "quantile": 3}
+"""Numbers a model gives per target."""
+GRAPH_OUTPUTS: dict[Answer, int] = {"value": 1, "probability": 1, "gaussian": 3, "quantile": 3}
+"""Numbers its exported graph gives per target: the value, and how far a stated interval reaches down and up."""
 """Numbers a model gives per target: the value, or the (log odds of the) probability; the value and the log of its
 variance; the median and the two ends of the interval."""
 

@@ -1,6 +1,7 @@
 """An exported graph in place of a network: ONNX, or OpenVINO's own form, run without torch.
 
-The graph takes windows as they are cut (N, C, T) and answers in the units of the targets: scaling is inside it.
+The graph takes windows as they are cut (N, C, T) and answers in the units of the targets (N, K): scaling is inside it.
+Of a model that states an interval it gives (N, 3 K): the values, then how far that interval reaches down and up.
 """
 
 from __future__ import annotations
@@ -75,18 +76,21 @@ class Graph:
             )
         return wanted
 
-    def outputs(self, samples: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Answers (N, K) in the units of the targets to windows (N, C, T).
+    def outputs(self, samples: NDArray[np.float32], columns: int | None = None) -> NDArray[np.float64]:
+        """Answers (N, K) or (N, 3 K) in the units of the targets to windows (N, C, T).
 
-        Raises `artifact_invalid` for content that is no graph for such windows.
+        Raises `artifact_invalid` for content that is no graph for such windows, or does not answer with `columns`.
         """
         run = self._run
         size = max(1, CHUNK_SAMPLES // max(1, samples.shape[1] * samples.shape[2]))
         pieces = (np.ascontiguousarray(samples[at : at + size]) for at in range(0, max(1, len(samples)), size))
         try:
-            return np.concatenate([np.array(run(piece)) for piece in pieces]).astype(np.float64)
+            found = np.concatenate([np.array(run(piece)) for piece in pieces]).astype(np.float64)
         except (RuntimeError, ValueError) as error:
             raise _invalid("it does not run on these windows") from error
+        if columns is not None and found.shape != (len(samples), columns):
+            raise _invalid(f"it gives {found.shape[1:]} numbers per window, not {columns}")
+        return found
 
     @cached_property
     def _run(self) -> Any:
