@@ -138,7 +138,8 @@ def _shared_options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit status."""
+    """Run one command and leave with its exit status; asked to end, it ends as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, _terminated)
     code = status(sys.argv[1:] if arguments is None else list(arguments))
     sys.exit(code)
 
@@ -146,7 +147,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def status(arguments: Sequence[str]) -> int:
     """Run one command and give its exit status; every ending of the program passes here."""
     _output.prepare_streams()
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         code = _invoke(list(arguments))
         sys.stdout.flush()
