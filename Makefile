@@ -13,7 +13,7 @@ BROWSER := command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v
   echo "no Chromium: the tests of the pages will not run (as root: apt-get install chromium)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint soak known-answers benchmark docs hooks clean
+.PHONY: help setup demo test lint coverage soak known-answers benchmark docs hooks clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -32,8 +32,7 @@ demo: $(VENV)/.ready  ## simulated people through every stage, to a report and a
 	@$(RUN) pulsewise demo
 
 test: $(VENV)/.ready lint  ## lint, types, import rules and all tests but the long ones
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal -m "not soak and not known_answers and not interrupts" \
-	  --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist worksteal -m "not soak and not known_answers and not interrupts" $(COUNTING)
 	OMP_NUM_THREADS=1 $(RUN) pytest -q -m "interrupts and not soak"
 
 lint: $(VENV)/.ready  ## style, types and import rules
@@ -41,6 +40,9 @@ lint: $(VENV)/.ready  ## style, types and import rules
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
+
+coverage:        ## the same tests, and which lines they do not reach; half as long again
+	$(MAKE) test COUNTING="--cov --cov-report=term:skip-covered"
 
 soak: $(VENV)/.ready  ## full counts of mutations, kills and long runs
 	$(RUN) pytest -m soak
