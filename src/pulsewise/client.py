@@ -111,6 +111,10 @@ class Client:
         """The report of a run, as HTML."""
         return self._ask("GET", f"/api/runs/{_part(name)}/report")[0].decode()
 
+    def streams(self) -> list[Json]:
+        """The live streams that this session or token may watch."""
+        return list(self._json("GET", "/api/streams")["streams"])
+
     # -- one window in, one answer out --------------------------------------------------------------------------------
 
     def measure(

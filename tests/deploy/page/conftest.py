@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 SHOTS = ROOT / "test-artifacts" / "pages"
+WIDTHS = (390, 1280)
 HOW = "as root: apt-get install chromium; then `make test` again"
 
 RECIPE = """
@@ -206,6 +207,34 @@ class Tab:
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.open.evaluate("() => scrollTo(0, 0)")
         self.open.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+    def accessible(self) -> None:
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.open)
+        assert found.violations_count == 0, found.generate_report()
+
+    def looks(self, name: str) -> None:
+        """It fits, is accessible, and has its picture taken, at both widths, in light and dark."""
+        for width in WIDTHS:
+            self.open.set_viewport_size({"width": width, "height": 900 if width > 500 else 844})
+            for scheme in ("light", "dark"):
+                self.open.emulate_media(color_scheme=scheme)
+                self.open.wait_for_timeout(60)
+                self.shot(f"{name}-{scheme}-{width}")
+                if (width > 500) == (scheme == "dark"):  # both layouts and both sets of colours
+                    self.accessible()
+            self.fits()
+        assert self.get("banner").is_visible()
+        assert "PASS" not in self.open.inner_text("main")
+
+    def focus(self, wanted: str, key: str = "Tab", most: int = 90) -> None:
+        """Press Tab until the element with this test id has the focus."""
+        for _ in range(most):
+            if self.open.evaluate("() => document.activeElement && document.activeElement.dataset.testid") == wanted:
+                return
+            self.open.keyboard.press(key)
+        raise AssertionError(f"{wanted} is not reached by {key}")
 
     def fits(self) -> None:
         assert self.open.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0, "it scrolls sideways"

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.xdist_group("page")
 
 ROOT = Path(__file__).resolve().parents[3]
-WIDTHS = (390, 1280)
 PLAIN = {
     "home": "/",
     "compare": "/compare",
@@ -29,29 +27,13 @@ PLAIN = {
 }
 
 
-def looks(tab: Any, name: str) -> None:
-    """It fits, is accessible, and has its picture taken, at both widths, in light and dark."""
-    for width in WIDTHS:
-        tab.open.set_viewport_size({"width": width, "height": 900 if width > 500 else 844})
-        for scheme in ("light", "dark"):
-            tab.open.emulate_media(color_scheme=scheme)
-            tab.open.wait_for_timeout(60)
-            tab.shot(f"{name}-{scheme}-{width}")
-            if (width > 500) == (scheme == "dark"):  # both layouts and both sets of colours
-                found = Axe().run(tab.open)
-                assert found.violations_count == 0, found.generate_report()
-        tab.fits()
-    assert tab.get("banner").is_visible()
-    assert "PASS" not in tab.open.inner_text("main")
-
-
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_page_is_whole_at_two_widths_in_light_and_dark(name: str, tab: Callable[..., Any]) -> None:
     one = tab()
     one.expected += ["404"] if name in ("gone", "nowhere") else []
     one.go(PLAIN[name])
     one.open.wait_for_load_state("networkidle")
-    looks(one, name)
+    one.looks(name)
     assert one.get("busy").count() == 0
     one.clean()
 
@@ -60,7 +42,7 @@ def test_a_training_that_goes_on_is_followed(tab: Callable[..., Any]) -> None:
     one = tab()
     one.go("/runs/going")
     one.get("progress").get_by_text("7 epochs in 1 fold, still training").wait_for()
-    looks(one, "training")
+    one.looks("training")
     one.clean()
 
 
@@ -70,11 +52,11 @@ def test_the_viewer_and_the_result_are_whole_and_a_name_is_never_markup(tab: Cal
     one.settled()
     assert "<img" in one.get("name").inner_text()
     assert "<b onclick" in one.get("detected").inner_text()
-    looks(one, "recording")
+    one.looks("recording")
     one.go(f"{path}/result")
     one.get("quantity-glucose").wait_for(timeout=60_000)
     one.get("vitals").get_by_text("Heart rate").first.wait_for()
-    looks(one, "result")
+    one.looks("result")
     one.clean()
 
 

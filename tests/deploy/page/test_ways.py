@@ -8,23 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.xdist_group("page")
-
-
-def focus(tab: Any, wanted: str, key: str = "Tab", most: int = 90) -> None:
-    """Press Tab until the element with this test id has the focus."""
-    for _ in range(most):
-        if tab.open.evaluate("() => document.activeElement && document.activeElement.dataset.testid") == wanted:
-            return
-        tab.open.keyboard.press(key)
-    raise AssertionError(f"{wanted} is not reached by {key}")
-
-
-def accessible(tab: Any) -> None:
-    found = Axe().run(tab.open)
-    assert found.violations_count == 0, found.generate_report()
 
 
 def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], finger: Path) -> None:
@@ -32,7 +17,7 @@ def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], fi
     choosers: list[Any] = []
     one.open.on("filechooser", lambda chooser: choosers.append(chooser))
     one.go("/")
-    focus(one, "files")
+    one.focus("files")
     one.open.keyboard.press("Enter")
     for _ in range(100):
         if not choosers:
@@ -40,30 +25,30 @@ def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], fi
     choosers[0].set_files(finger)
     one.open.wait_for_url("**/recordings/*", timeout=60_000)
     one.settled()
-    focus(one, "model")
+    one.focus("model")
     one.open.keyboard.type("small")
     one.until(lambda s: s["quantity"] == "model:glucose")
-    focus(one, "view")
+    one.focus("view")
     one.open.keyboard.press("+")
     one.until(lambda s: s["t1"] - s["t0"] < 30)
-    focus(one, "result-link")
+    one.focus("result-link")
     one.open.keyboard.press("Enter")
     one.open.wait_for_url("**/result*")
     one.get("quantity-glucose").wait_for()
     for second, value in ((5, 98), (25, 104), (55, 99)):
-        focus(one, "ref-time", "Shift+Tab" if second > 5 else "Tab")
+        one.focus("ref-time", "Shift+Tab" if second > 5 else "Tab")
         one.open.keyboard.press("Control+A")
         one.open.keyboard.type(str(second))
-        focus(one, "ref-value")
+        one.focus("ref-value")
         one.open.keyboard.type(str(value))
         one.open.keyboard.press("Enter")
         one.get("references").get_by_text(f"{value} mg/dL").wait_for()
-    focus(one, "make-report")
+    one.focus("make-report")
     one.open.keyboard.press("Enter")
     one.get("open-report").wait_for(timeout=60_000)
-    accessible(one)
+    one.accessible()
     one.shot("way-result-report")
-    focus(one, "open-report")
+    one.focus("open-report")
     one.open.keyboard.press("Enter")
     one.open.wait_for_url("**/reports/*")
     frame = one.open.frame_locator("[data-testid=report]")
@@ -85,7 +70,7 @@ def test_a_beat_is_removed_by_hand_with_who_and_why_and_everything_is_computed_a
     for key in ("b", "b", "Enter"):
         one.open.keyboard.press(key)
     assert one.until(lambda s: s["pending"])["pending"] == {"add": 0, "remove": 1}
-    accessible(one)
+    one.accessible()
     one.shot("way-beats")
     one.get("who").fill("A. Reader")
     one.get("why").fill("an artefact <b>here</b>")
@@ -97,7 +82,7 @@ def test_a_beat_is_removed_by_hand_with_who_and_why_and_everything_is_computed_a
     assert "<b>here</b>" in trail.inner_text()
     one.get("model").select_option("small-glucose")
     one.get("windows").get_by_text("Thick: their mean").wait_for(timeout=60_000)
-    accessible(one)
+    one.accessible()
     one.shot("way-model")
     one.clean()
 
@@ -114,24 +99,9 @@ def test_two_columns_are_judged_with_no_model(tab: Callable[..., Any]) -> None:
     one.get("judge").click()
     one.get("open-report").wait_for(timeout=90_000)
     assert "60 readings of 10 people" in one.get("verdict").inner_text()
-    accessible(one)
+    one.accessible()
     one.shot("way-compare")
     assert one.open.frame_locator("iframe").get_by_text("Clinical standards").count()
-    one.clean()
-
-
-def test_a_recording_is_replayed_live(tab: Callable[..., Any], finger: Path) -> None:
-    one = tab()
-    one.upload(finger)
-    one.go("/live")
-    one.open.select_option("#speed", "16")
-    one.get("start").click()
-    state = one.until(lambda s: s.get("answers", 0) >= 3)
-    assert state["dropped"] == 0 and state["sent_s"] > 15
-    assert one.get("now").get_by_text("Heart rate").count() == 1
-    accessible(one)
-    one.shot("way-live")
-    one.until(lambda s: s["state"] == "closed")
     one.clean()
 
 

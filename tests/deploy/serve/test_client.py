@@ -41,7 +41,7 @@ def test_every_operation_is_a_method_with_the_same_arguments_and_no_other(server
 
 
 def test_a_session_from_upload_to_report(python: Client, finger: bytes, pulse: Any, server: Any) -> None:
-    assert python.health()["status"] == "ok" and python.ready()["status"] == "ready"
+    assert python.streams() == [] and python.health()["status"] == "ok" and python.ready()["status"] == "ready"
     (model,) = python.models()
     name = model["name"]
     assert python.model(name)["intended_use"] and python.begin_session()["recordings"] == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from pulsewise.core.errors import PulsewiseError, UsageError
@@ -23,12 +24,13 @@ from pulsewise.deploy.serve.app import create_app
 from pulsewise.deploy.serve.settings import Settings, Token
 
 ALL, READ = "k7Qw" * 6 + "Zy9", "read:" + "m3Xp" * 6 + "Ab1"
+SEND = "predict:" + "q9Rt" * 6 + "Uv2"
 
 
 @pytest.fixture(scope="module")
 def closed(serving, small_run) -> Any:
     """A server with tokens and tight limits."""
-    tokens = (Token.parse(ALL), Token.parse(READ))
+    tokens = (Token.parse(ALL), Token.parse(READ), Token.parse(SEND))
     with serving(
         Settings(tokens=tokens, workers=1, upload_bytes=2**20, body_s=1.0, header_s=1.0, rate=50, burst=400)
     ) as one:
@@ -190,6 +192,26 @@ def one_stream_too_many(server: Any) -> None:
         assert json.loads(again.recv(timeout=10))["state"] == "warming"
 
 
+def test_row_34_a_live_stream_is_seen_by_holders_of_its_token_who_may_read(closed) -> None:
+    def opened(path: str, headers: dict[str, str]) -> ClientConnection:
+        return connect(f"ws://127.0.0.1:{closed.port}/api/streams{path}", additional_headers=headers)
+
+    with opened("?rate=125&name=bed", bearer(ALL)) as sender, closed.client() as browser:
+        sender.recv(timeout=10)
+        (one,) = browser.get("/api/streams", headers=bearer(ALL)).json()["streams"]
+        assert browser.get("/api/streams", headers=bearer(READ)).json()["streams"] == [], "another token"
+        with opened(f"/{one['id']}/watch", bearer(READ)) as stranger:
+            assert json.loads(stranger.recv(timeout=10))["error"]["code"] == "not_found"
+        for headers in (bearer(SEND), {}):
+            with pytest.raises(InvalidStatus):
+                opened(f"/{one['id']}/watch", headers).close()
+        browser.post("/api/sessions", headers=bearer(ALL))  # a browser shows its token once, and has a cookie then
+        assert [found["id"] for found in browser.get("/api/streams").json()["streams"]] == [one["id"]]
+        cookie = "; ".join(f"{n}={v}" for n, v in browser.cookies.items())
+        with opened(f"/{one['id']}/watch", {"Cookie": cookie}) as watcher:
+            assert json.loads(watcher.recv(timeout=10))["name"] == "bed"
+
+
 CANARY = "Zwiebelkuchen-Canary-7731"
 
 
@@ -217,7 +239,9 @@ def test_row_40_nothing_of_a_person_is_logged_or_counted(server, as_csv, pulse) 
         with pytest.raises(Exception):  # noqa: B017
             connect(f"ws://127.0.0.1:{server.port}/api/streams?rate=x&model={CANARY}").recv()
             raise RuntimeError
-        lines = "\n".join(server.lines[before:])
+        with connect(f"ws://127.0.0.1:{server.port}/api/streams?rate=125&name={CANARY}") as stream:
+            stream.recv(timeout=10)
+        lines = re.sub(r'"ms": [0-9.]+', "", "\n".join(server.lines[before:]))
         assert CANARY not in lines and CANARY.replace("-", "") not in lines and "72." not in lines
         assert "127.0.0.1" not in lines
         assert CANARY not in figures and CANARY.replace("-", "") not in figures

@@ -12,6 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from pulsewise.deploy.sources.payload import encode
+
 MODEL = "small-glucose"
 
 
@@ -85,6 +87,12 @@ def test_a_missing_number_becomes_a_gap_and_is_not_put_together(server, pulse) -
         ("rate=125", ['{"samples": [1], "sequence": 7}', '{"samples": [1], "sequence": 3}'], 1008),
         ("rate=125", ["[" * 5000], 1007),
         ("rate=125", [b"x" * (256 * 1024 + 4)], 1009),
+        ("rate=125", [b"PWS1"], 1007),
+        ("rate=125", [encode(np.ones((1, 9)), seq=1)[:-1]], 1007),
+        ("rate=125", [b"PWS1\2" + encode(np.ones((1, 9)), seq=1)[5:]], 1007),
+        ("rate=125", [encode(np.ones((2, 9)), seq=1)], 1007),
+        ("rate=125", [encode(np.ones((1, 9)), seq=1, rate=64)], 1007),
+        ("rate=125", [encode(np.ones((1, 9)), seq=7), encode(np.ones((1, 9)), seq=7)], 1008),
         ("rate=nan", [], 1008),
         ("rate=125&version=2", [], 1008),
         ("rate=125&kind=acc", [], 1008),
@@ -106,6 +114,22 @@ def test_row_33_a_message_that_cannot_be_read_closes_its_stream_only(
     if code != 1009:
         assert said[-1]["state"] == "error" and said[-1]["error"]["code"]
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_device_sends_the_server_what_it_sends_to_pulsewise_stream(server, pulse) -> None:
+    """The binary message of our sources, beside raw float32: the same answers, and a number left out is a gap."""
+    pieces = pulse(30).astype("<f4").reshape(-1, 125)
+    said = []
+    for packed in (False, True):
+        with joined(server, f"model={MODEL}&rate=125&numbered={not packed}".lower()) as socket:
+            for seq in (*range(15), *range(18, 30)):
+                own = seq.to_bytes(4, "little") + pieces[seq].tobytes()
+                socket.send(encode(pieces[seq][None], seq=seq + 40, rate=125.0) if packed else own)
+            socket.send(json.dumps({"end": True}))
+            found, code = answers(socket)
+        assert code == 1000
+        said.append([(a["window"], a["start_s"], a["glucose"].get("value")) for a in found if "glucose" in a])
+    assert said[0] == said[1] and any(value for _, _, value in said[0])
 
 
 def test_missing_values_are_missing_and_alarms_are_said(server, pulse) -> None:

@@ -74,7 +74,7 @@ def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_workspace_of_an_older_form_is_brought_to_the_newest(version: int, tmp_path: Path) -> None:
     base = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     migrate(base, version)
-    base.execute("INSERT INTO sessions VALUES (?, 'read,predict', 9e12)", (key_of("old"),))
+    base.execute("INSERT INTO sessions (key, scopes, seen) VALUES (?, 'read,predict', 9e12)", (key_of("old"),))
     base.execute(
         "INSERT INTO reports (id, session, place, result, html, rows) VALUES ('r', ?, 0, '{}', 'h', 'l')",
         (key_of("old"),),

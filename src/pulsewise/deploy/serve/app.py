@@ -22,6 +22,7 @@ from pulsewise.deploy.serve import (
     runs,
     shelf,
     streams,
+    watching,
 )
 from pulsewise.deploy.serve import models as cards
 from pulsewise.deploy.serve.guard import Guard, Shielded
@@ -78,14 +79,14 @@ def create_app(settings: Settings | None = None, *, write: Write = to_stderr) ->
     app.state.service = service
     install(app)
     # routes are tried in this order: first those that programs ask again and again
-    for room in (answers, health, recordings, cards, estimates, corrections, compare, runs, streams):
+    for room in (answers, health, recordings, cards, estimates, corrections, compare, runs, streams, watching):
         app.include_router(room.router)
     if estimates.can_explain():
         app.include_router(estimates.explaining)
     document.install(app)
-    pages.install(app, docs=settings.docs, kept=settings.workspace is not None)
+    pages.install(app, docs=settings.docs, kept=settings.workspace is not None, tokens=bool(settings.tokens))
     app.add_middleware(Limited, settings=settings)
-    app.add_middleware(Guard, settings=settings, scopes_of=service.sessions.scopes_of)
+    app.add_middleware(Guard, settings=settings, rights_of=service.sessions.rights_of)
     app.add_middleware(Shielded)
     app.add_middleware(Observed, metrics=service.metrics, write=write)
     return app

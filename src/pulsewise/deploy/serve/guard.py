@@ -37,12 +37,17 @@ HEADERS = {
 """On every answer that does not say otherwise."""
 
 
+Rights = tuple[frozenset[str], str]
+"""Scopes, and the digest of the token they come from."""
+
+
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: what it may do, and a name to count its requests by (never one of a person)."""
+    """Who asks: what it may do, a name to count its requests by (never a person's), the digest of its token."""
 
     scopes: frozenset[str]
     key: str
+    holder: str = ""
 
 
 class Guard:
@@ -52,13 +57,14 @@ class Guard:
     ----------
     app : ASGI application
     settings : Settings
-    scopes_of : callable
-        The scopes a session was made with, by its id; None for no such session. A browser shows its token once, when
-        the session is made, and the cookie from then on.
+    rights_of : callable
+        The scopes a session was made with and the digest of its token, by its id; None for no such session. A browser
+        shows its token once, when the session is made, and the cookie from then on; a token that is no longer known
+        takes its sessions with it.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, scopes_of: Callable[[str], frozenset[str] | None]) -> None:
-        self.app, self.settings, self.scopes_of = app, settings, scopes_of
+    def __init__(self, app: ASGIApp, settings: Settings, rights_of: Callable[[str], Rights | None]) -> None:
+        self.app, self.settings, self.rights_of = app, settings, rights_of
         self.hosts = settings.known_hosts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,10 +110,12 @@ class Guard:
             fits = [token for token in self.settings.tokens if token.fits(secret.strip())]
             if kind.casefold() != "bearer" or not fits:
                 raise UsageError("unauthorized", "the token is not known")
-            return Caller(fits[0].scopes, fits[0].digest)
+            return Caller(fits[0].scopes, fits[0].digest, fits[0].digest)
         cookie = cookies(headers).get(COOKIE, "")
-        scopes = self.scopes_of(cookie) if cookie else None
-        return Caller(scopes or frozenset(), client[0])
+        scopes, holder = (self.rights_of(cookie) if cookie else None) or (frozenset(), "")
+        if holder not in {token.digest for token in self.settings.tokens}:
+            return Caller(frozenset(), client[0])
+        return Caller(scopes, client[0], holder)
 
 
 def _needed(scope: Scope) -> str:
@@ -116,7 +124,9 @@ def _needed(scope: Scope) -> str:
         return "admin"
     if not path.startswith(BEHIND):
         return ""
-    if scope["type"] == "websocket" or (scope["method"] not in READING and path != "/api/sessions"):
+    if scope["type"] == "websocket":
+        return "read" if path.endswith("/watch") else "predict"
+    if scope["method"] not in READING and path != "/api/sessions":
         return "predict"
     return "read"
 

@@ -119,7 +119,15 @@ def problem_page(status: int, title: str, detail: str) -> HTMLResponse:
     )
 
 
-def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
+SEEN_BY = {
+    True: "It is shown to those with the token it was sent with; sent with a session's cookie, to that session only.",
+    False: "This server asks for no token, so it is shown to everybody who can reach it: who uses this machine. Sent "
+    "with a session's cookie, it is shown to that session only.",
+}
+"""Who sees a live stream with a name, with and without tokens."""
+
+
+def router(*, docs: bool = True, kept: bool = False, tokens: bool = False) -> APIRouter:
     """The routes of all pages.
 
     Parameters
@@ -128,11 +136,14 @@ def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
         Whether there is a page on the API.
     kept : bool
         Whether sessions outlive the server, which the page on limits then says.
+    tokens : bool
+        Whether the server asks for one, which decides who sees a live stream.
     """
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     about = {
         "navigation": tuple(entry for entry in NAVIGATION if docs or entry[0] != "/docs"),
         "kept": kept,
+        "seen_by": SEEN_BY[tokens],
         "reasons": sorted(REASONS.items()),
         "demos": tuple(DEMOS.values()),
         "quantities": QUANTITIES,
@@ -147,9 +158,9 @@ def router(*, docs: bool = True, kept: bool = False) -> APIRouter:
     return routes
 
 
-def install(app: FastAPI, *, docs: bool = True, kept: bool = False) -> None:
+def install(app: FastAPI, *, docs: bool = True, kept: bool = False, tokens: bool = False) -> None:
     """Add pages and their static files to an app; its own `/docs` must be off (`docs_url=None`)."""
-    app.include_router(router(docs=docs, kept=kept))
+    app.include_router(router(docs=docs, kept=kept, tokens=tokens))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 

@@ -30,7 +30,8 @@ Seconds = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="
 
 def begin(request: Request, response: Response, service: Service) -> Session:
     """A new session, whose id goes to the caller as a cookie that no script can read."""
-    session, id = service.sessions.begin(request.scope["pulsewise.caller"].scopes)
+    caller = request.scope["pulsewise.caller"]
+    session, id = service.sessions.begin(caller.scopes, caller.holder)
     secure, kept = request.url.scheme == "https", round(KEEP_S) if service.sessions.keeper is not None else None
     response.set_cookie(COOKIE, id, max_age=kept, httponly=True, samesite="strict", secure=secure, path="/")
     return session
@@ -46,9 +47,10 @@ async def begin_session(request: Request, response: Response, service: Here, min
 
 @router.delete("/sessions/current", status_code=204, summary="End the session", operation_id="end_session")
 async def end_session(response: Response, service: Here, mine: Mine) -> None:
-    """Everything in it is deleted."""
+    """Everything in it is deleted, and its live streams end."""
     if mine is not None:
         service.sessions.end(mine)
+        await service.live.end_of(mine.key)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 

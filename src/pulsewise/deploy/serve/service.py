@@ -18,11 +18,16 @@ from pulsewise.deploy.serve.processes import Processes
 from pulsewise.deploy.serve.sessions import Session, Sessions, Stored
 from pulsewise.deploy.serve.settings import Settings
 from pulsewise.deploy.serve.shelf import Model
+from pulsewise.deploy.serve.shown import Shown
 from pulsewise.deploy.serve.work import Work
 
 
 class Ending(Protocol):
-    """A stream that can be ended with a closing code and a reason."""
+    """A stream that can be ended with a closing code and a reason; `session` is the key of the one it belongs to."""
+
+    @property
+    def session(self) -> str | None:
+        """None: it was opened without one."""
 
     async def end(self, code: int, reason: str) -> None:
         """Close it."""
@@ -30,14 +35,23 @@ class Ending(Protocol):
 
 @dataclass
 class Live:
-    """All streams of a server."""
+    """All streams of a server, those of them that can be watched by their id, and who watches."""
 
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "pulsewise-stream"))
     open: set[Ending] = field(default_factory=set)
+    shown: dict[str, Shown] = field(default_factory=dict)
+    watching: set[Ending] = field(default_factory=set)
+
+    async def end_of(self, session: str) -> None:
+        """End what belongs to a session, because it ended."""
+        mine = [one for one in (*self.open, *self.watching) if one.session == session]
+        await asyncio.gather(*(one.end(1000, "session ended") for one in mine), return_exceptions=True)
 
     async def close(self) -> None:
         """End every stream, because the server stops."""
-        await asyncio.gather(*(one.end(1001, "stopping") for one in list(self.open)), return_exceptions=True)
+        await asyncio.gather(
+            *(one.end(1001, "stopping") for one in (*self.open, *self.watching)), return_exceptions=True
+        )
         self.threads.shutdown(wait=False, cancel_futures=True)
 
 

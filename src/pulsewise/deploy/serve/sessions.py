@@ -118,10 +118,14 @@ class Keeper(Protocol):
 
 @dataclass
 class Session:
-    """A session and what it holds; its key is the SHA-256 of an id that only its owner knows."""
+    """A session and what it holds; its key is the SHA-256 of an id that only its owner knows.
+
+    `holder` is the digest of the token it was begun with, "" where the server asks for none.
+    """
 
     key: str
     scopes: frozenset[str] = frozenset(SCOPES)
+    holder: str = ""
     seen: float = field(default_factory=time.monotonic)
     recordings: dict[str, Stored] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
@@ -155,13 +159,13 @@ class Sessions:
         self._settings, self.keeper = settings, keeper
         self._here: dict[str, Session] = {}
 
-    def begin(self, scopes: frozenset[str]) -> tuple[Session, str]:
+    def begin(self, scopes: frozenset[str], holder: str = "") -> tuple[Session, str]:
         """A new session and its id; `busy` where there are too many."""
         self.sweep()
         if len(self._here) >= self._settings.sessions:
             raise SetupError("busy", "there are too many sessions", fix="end one, or try again later")
         id = secrets.token_urlsafe(24)
-        made = Session(key_of(id), scopes)
+        made = Session(key_of(id), scopes, holder)
         self._here[made.key] = made
         return made, id
 
@@ -177,10 +181,10 @@ class Sessions:
             found.seen = time.monotonic()
         return found
 
-    def scopes_of(self, id: str) -> frozenset[str] | None:
-        """What a session may do; None where there is none."""
+    def rights_of(self, id: str) -> tuple[frozenset[str], str] | None:
+        """What a session may do, and the digest of its token; None where there is no such session."""
         found = self.get(id)
-        return None if found is None else found.scopes
+        return None if found is None else (found.scopes, found.holder)
 
     def save(self, session: Session) -> None:
         """Keep a session as it is now, where sessions are kept and it has not ended."""

@@ -1,10 +1,11 @@
 """Live streams over WebSocket: samples in, a line of JSON per answer out; nothing is dropped without being said.
 
 A client sends pieces: binary, float32 little endian (channel after channel; with `numbered=true` behind a uint32
-counter), or JSON `{"samples": […], "sequence": 7}`. A number that is left out becomes a gap of that many pieces.
+counter), JSON `{"samples": […], "sequence": 7}`, or the binary message that devices send to `pulsewise stream`
+(`deploy.sources.payload`, known by its first four bytes). A number that is left out becomes a gap of that many pieces.
 `{"end": true}` asks for the last answers and ends the stream. Every stream has a queue of a minute: where a client
 sends faster than can be computed, its oldest pieces are dropped, become a gap, and the next message counts them
-(`dropped_samples`).
+(`dropped_samples`). A stream with a `name` can be watched (`watching`), one without is shown to nobody.
 
 Closing codes: 1000 at the end or after a minute of silence, 1001 when the server stops, 1007 for what cannot be read,
 1008 for a counter that goes back or a wrong version, 1009 for a message beyond 256 KiB, 1013 for a client that does
@@ -33,6 +34,9 @@ from pulsewise.deploy.serve import shelf
 from pulsewise.deploy.serve.live import Vitals
 from pulsewise.deploy.serve.logs import event
 from pulsewise.deploy.serve.service import Service
+from pulsewise.deploy.serve.shown import Frame, Shown, frame, name_of
+from pulsewise.deploy.serve.watching import whose
+from pulsewise.deploy.sources.payload import MAGIC, decode
 from pulsewise.deploy.stream import Stream
 
 router = APIRouter()
@@ -46,6 +50,8 @@ IDLE_S = 60.0
 SEND_S = 10.0
 """In which a client must take an answer."""
 MOST_ALARMS = 8
+RATE_TOLERANCE = 0.001
+"""What the rate in a message may differ from the stream's; it is a float32 there."""
 
 
 @router.websocket("/api/streams")
@@ -59,16 +65,22 @@ async def stream(socket: WebSocket) -> None:
     await socket.accept()
     try:
         one = _Session(socket, service, *_asked(socket, service))
+        one.shown = _shown(socket, one)
     except PulsewiseError as error:
         await socket.send_text(json.dumps({"state": "error", "error": error.to_dict()}))
         await socket.close(1008, error.code)
         return
     service.live.open.add(one)
     service.metrics.streams.inc()
+    if one.shown is not None:
+        service.live.shown[one.shown.id] = one.shown
     try:
         await one.run()
     finally:
         service.live.open.discard(one)
+        if one.shown is not None:
+            service.live.shown.pop(one.shown.id, None)
+            one.shown.end(one.code)
         service.metrics.streams.dec()
         facts = {"answers": one.answers, "dropped_samples": one.dropped_in_all, "code": one.code}
         event(service.write, "stream", samples=one.received, **facts)
@@ -91,6 +103,15 @@ def _asked(socket: WebSocket, service: Service) -> tuple[Stream | Vitals, int, l
     return Stream(bundle, rate, force=service.settings.force), len(bundle.facts.channels), alarms
 
 
+def _shown(socket: WebSocket, one: _Session) -> Shown | None:
+    query, running = socket.query_params, one.running
+    if (name := query.get("name")) is None:
+        return None
+    model = None if isinstance(running, Vitals) else str(query.get("model"))
+    channels = (running.kind,) if isinstance(running, Vitals) else tuple(running.bundle.facts.channels)
+    return Shown(name_of(name), channels[0], model, channels, running.rate, one.session, one.holder)
+
+
 class _Session:
     """One client: its pieces on the way in, what computes, and how it ends."""
 
@@ -99,6 +120,8 @@ class _Session:
     ) -> None:
         self.socket, self.service, self.running, self.channels = socket, service, running, channels
         self.alarms = alarms
+        self.session, self.holder = whose(socket, service)
+        self.shown: Shown | None = None
         self.numbered = socket.query_params.get("numbered", "") in ("1", "true")
         self.waiting: deque[tuple[NDArray[np.float32], float, bool]] = deque()  # samples, arrival, whether a gap
         self.queued = self.received = self.behind = self.dropped = self.dropped_in_all = self.answers = 0
@@ -185,6 +208,12 @@ class _Session:
 
     def _binary(self, data: bytes) -> tuple[NDArray[np.float32], int | None]:
         number = None
+        if data[:4] == MAGIC and not self.numbered:
+            packet = decode(data, self.channels)
+            if packet.rate is not None and abs(packet.rate - self.running.rate) > RATE_TOLERANCE * self.running.rate:
+                what = f"a message of {packet.rate:g} Hz came in a stream of {self.running.rate:g} Hz"
+                raise InputError("sampling_rate", what, where="message", fix="open the stream with the device's rate")
+            return packet.samples.astype(np.float32), packet.seq
         if self.numbered and len(data) >= 4:
             number, data = int.from_bytes(data[:4], "little"), data[4:]
         if len(data) % (4 * self.channels):
@@ -233,7 +262,9 @@ class _Session:
             self.new.clear()
             if pieces or last or behind:
                 arrived = pieces[0][1] if pieces else time.monotonic()
-                found = await loop.run_in_executor(self.service.live.threads, self._compute, pieces, behind, last)
+                found, made = await loop.run_in_executor(self.service.live.threads, self._compute, pieces, behind, last)
+                if self.shown is not None and made is not None:
+                    self.shown.show(made)
                 await self._answer(found, arrived)
             if last:
                 await self.end(1000, "ended")
@@ -255,17 +286,23 @@ class _Session:
                 async with asyncio.timeout(min(STALE_S, IDLE_S - silent) + 0.01):
                     await self.new.wait()
 
-    def _compute(self, pieces: deque[tuple[NDArray[np.float32], float, bool]], behind: int, last: bool) -> list[Any]:
-        """In a thread: what can be said after these pieces."""
+    def _compute(
+        self, pieces: deque[tuple[NDArray[np.float32], float, bool]], behind: int, last: bool
+    ) -> tuple[list[Any], Frame | None]:
+        """In a thread: what can be said after these pieces, and what is drawn of them."""
         found: list[Any] = []
+        made = None
         most = round(QUEUE_S * self.running.rate)
         for at in range(0, behind, most):
             found += self.running.missing(min(most, behind - at))
         if pieces:
-            found += self.running.push(np.concatenate([samples for samples, _, _ in pieces], axis=1))
+            samples = np.concatenate([samples for samples, _, _ in pieces], axis=1)
+            if self.shown is not None:
+                made = frame(samples, self.running.rate, self.running.seconds)
+            found += self.running.push(samples)
         if last:
             found += self.running.flush()
-        return found
+        return found, made
 
     async def _answer(self, found: list[Any], arrived: float) -> None:
         if self.dropped:
@@ -288,5 +325,7 @@ class _Session:
 
     async def say(self, message: dict[str, Any]) -> None:
         """Send a line; TimeoutError where the client does not take it."""
+        if self.shown is not None:
+            self.shown.tell(message)
         async with asyncio.timeout(SEND_S):
             await self.socket.send_text(json.dumps(message, allow_nan=False))

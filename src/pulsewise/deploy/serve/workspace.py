@@ -1,8 +1,8 @@
 """A folder that keeps sessions over a restart: SQLite for what is small, one file per recording for its samples.
 
-Only the SHA-256 of a session's id is written: who can read the folder can read recordings, but not become a session.
-The database carries the version of its form; one of an older form is brought to the newest when it is opened, step by
-step, in one transaction each.
+Only the SHA-256 of a session's id and of its token is written: who can read the folder can read recordings, but not
+become a session. The database carries the version of its form; one of an older form is brought to the newest when it is
+opened, step by step, in one transaction each.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX recordings_of ON recordings (session);
     CREATE INDEX reports_of ON reports (session);
     """,
+    "ALTER TABLE sessions ADD COLUMN holder TEXT NOT NULL DEFAULT '';",
 )
 """What leads from each version of the form to the next."""
 
@@ -106,8 +107,9 @@ class Workspace:
             self._write(stored)
         with self._transaction() as base:
             base.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET seen = excluded.seen",
-                (session.key, ",".join(sorted(session.scopes)), time.time()),
+                "INSERT INTO sessions (key, scopes, holder, seen) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET seen = excluded.seen",
+                (session.key, ",".join(sorted(session.scopes)), session.holder, time.time()),
             )
             gone = self._ids(session.key) - set(session.recordings)
             base.executemany("DELETE FROM recordings WHERE id = ?", [(one,) for one in gone])
@@ -134,7 +136,7 @@ class Workspace:
     def load(self, key: str) -> Session | None:
         """A session by its key; None where there is none. What is damaged in it is left out."""
         with self._turn:
-            found = self._base.execute("SELECT scopes FROM sessions WHERE key = ?", (key,)).fetchone()
+            found = self._base.execute("SELECT scopes, holder FROM sessions WHERE key = ?", (key,)).fetchone()
             if found is None:
                 return None
             recordings = self._base.execute(
@@ -144,7 +146,7 @@ class Workspace:
                 "SELECT id, html, result, rows, figures FROM reports WHERE session = ? ORDER BY place", (key,)
             ).fetchall()
             keys = self._base.execute("SELECT key, asked, answer FROM keys WHERE session = ?", (key,)).fetchall()
-        session = Session(key, frozenset(found[0].split(",")))
+        session = Session(key, frozenset(found[0].split(",")), found[1])
         for id, about, state in recordings:
             if (stored := self._read(id, json.loads(about), json.loads(state))) is not None:
                 session.recordings[id] = stored
