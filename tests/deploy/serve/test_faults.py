@@ -119,8 +119,15 @@ def test_files_that_are_refused_leave_no_session_behind(server: Any) -> None:
 def test_uploads_are_gone_from_the_disk_as_soon_as_they_are_read(client: httpx.Client, monkeypatch: Any) -> None:
     import tempfile
 
-    place = Path(tempfile.gettempdir())
-    before = {path.name for path in place.glob("pulsewise-upload-*")}
+    made: list[Path] = []
+    make = tempfile.mkdtemp
+
+    def watched(*given: Any, **options: Any) -> str:
+        made.append(Path(make(*given, **options)))
+        return str(made[-1])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", watched)
     for content in (TABLE, b"ppg\n1\n"):
         sent(client, "a.csv", content)
-    assert {path.name for path in place.glob("pulsewise-upload-*")} <= before
+    assert len(made) == 2
+    assert not any(path.exists() for path in made)
