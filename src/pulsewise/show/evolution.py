@@ -18,7 +18,8 @@ from pulsewise.judge.evolved import Line
 from pulsewise.judge.number import Number
 from pulsewise.judge.result import STAMPS
 from pulsewise.show.ink import BAND, CONTROL, INK, LINE, MODEL, MUTED, PAPER, alone, canvas, style, svg
-from pulsewise.show.report import environment, stylesheet
+from pulsewise.show.report import environment
+from pulsewise.show.styles import colours, stylesheet
 from pulsewise.show.words import figure, interval
 
 NAMES: dict[str, str] = {
@@ -57,7 +58,7 @@ def write(made: Evolution, folder: Path, *, overwrite: bool = True) -> dict[str,
     files = files_of(made, folder)
     pictures = {part.quantity: draw(part, mark(made)) for part in made.parts}
     for part in made.parts:
-        text = alone(pictures[part.quantity], stylesheet())
+        text = alone(pictures[part.quantity], colours())
         write_atomic(files[f"picture-{part.quantity}"], text, overwrite=overwrite)
     write_json(files["json"], made.to_dict(), overwrite=overwrite)
     write_atomic(files["csv"], to_csv(list(csv_lines(made)), COLUMNS), overwrite=overwrite)
@@ -75,7 +76,7 @@ def files_of(made: Evolution, folder: Path) -> dict[str, Path]:
 def picture(made: Evolution, quantity: str) -> str:
     """The picture of one quantity as an SVG file of its own, for a notebook or a paper."""
     part = next(part for part in made.parts if part.quantity == quantity)
-    return alone(draw(part, mark(made)), stylesheet())
+    return alone(draw(part, mark(made)), colours())
 
 
 def mark(made: Evolution) -> str:

@@ -14,7 +14,8 @@ from pulsewise.core.table import to_csv
 from pulsewise.judge.explanation import Explanation
 from pulsewise.judge.result import STAMPS
 from pulsewise.show import attributions
-from pulsewise.show.report import environment, stylesheet
+from pulsewise.show.report import environment
+from pulsewise.show.styles import stylesheet
 
 NAMES = ("explanation.html", "explanation.json", "parts.csv", "beats.csv")
 """Files of an explanation."""

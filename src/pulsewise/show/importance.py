@@ -14,7 +14,8 @@ from pulsewise.core.table import to_csv
 from pulsewise.judge.importance import Importance
 from pulsewise.judge.result import STAMPS
 from pulsewise.show.ink import BAND, CONTROL, INK, MODEL, MUTED, canvas, style, svg
-from pulsewise.show.report import environment, stylesheet
+from pulsewise.show.report import environment
+from pulsewise.show.styles import stylesheet
 from pulsewise.show.words import figure
 
 NAMES = ("features.html", "features.json", "features.csv")

@@ -144,17 +144,16 @@ def svg(figure: Figure, name: str, alt: str, mark: str = "") -> str:
     return start + text[text.index(">") + 1 :].strip()
 
 
-def alone(picture: str, css: str) -> str:
-    """An `<svg>` of a page as a file of its own: with the colours of the page's style sheet, on paper, light and dark.
+def alone(picture: str, colours: str) -> str:
+    """An `<svg>` of a page as a file of its own: with the colours of the page, light, dark and on paper.
 
     Parameters
     ----------
     picture : str
         From `svg`.
-    css : str
-        The style sheet of the page; its variables are taken.
+    colours : str
+        The style sheet that names them (`report.colours`).
     """
-    colours = css[: css.index("* {")]
     box = re.search(r'viewBox="([\d. ]+)"', picture)
     _, _, width, height = (box.group(1) if box else "0 0 100 100").split()
     font = "svg { font-family: system-ui, 'DejaVu Sans', sans-serif; background: var(--paper); }"

@@ -11,7 +11,7 @@ from pulsewise.core.table import to_csv
 from pulsewise.judge.result import STAMPS
 from pulsewise.learn.label_curve import Curve
 from pulsewise.show.ink import ALERT, CONTROL, INK, LINE, MODEL, MUTED, alone, canvas, style, svg
-from pulsewise.show.report import stylesheet
+from pulsewise.show.styles import colours
 
 LOOKS: dict[str, tuple[str, str]] = {
     "uncertainty": (MODEL, "-"),
@@ -27,7 +27,7 @@ def write(made: Curve, folder: Path, *, overwrite: bool = True) -> dict[str, Pat
     files = files_of(folder)
     write_json(files["json"], made.to_dict(), overwrite=overwrite)
     write_atomic(files["csv"], to_csv(list(csv_lines(made)), COLUMNS), overwrite=overwrite)
-    write_atomic(files["picture"], alone(draw(made), stylesheet()), overwrite=overwrite)
+    write_atomic(files["picture"], alone(draw(made), colours()), overwrite=overwrite)
     return files
 
 

@@ -12,7 +12,8 @@ from pulsewise.core.disk import write_atomic
 from pulsewise.judge.leak_demo import LeakDemo, Line
 from pulsewise.judge.result import STAMPS
 from pulsewise.show.ink import ALERT, BAND, INK, MODEL, canvas, style, svg
-from pulsewise.show.report import environment, stylesheet
+from pulsewise.show.report import environment
+from pulsewise.show.styles import stylesheet
 from pulsewise.show.words import percent, percent_interval
 
 

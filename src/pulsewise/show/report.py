@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
 from pulsewise.show import plots, words
 from pulsewise.show.following import changes
 from pulsewise.show.grids import error_grid
+from pulsewise.show.styles import stylesheet
 from pulsewise.show.worst import worst_readings
 
 MOST_PEOPLE = 500
@@ -270,12 +270,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_plain(item) for item in value)
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-@cache
-def stylesheet() -> str:
-    """The style sheet of every page."""
-    return (files("pulsewise.show") / "report.css").read_text(encoding="utf-8")
 
 
 @cache

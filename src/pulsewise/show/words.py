@@ -10,19 +10,22 @@ from pulsewise.judge.result import REASONS, Number
 
 NONE = "–"
 
+ROUNDING = 1e-10
+"""Below it a figure is what the last bits of a sum left of 0."""
+
 HARD = "\u00a0"
 """A space at which no line breaks: between a number and its unit."""
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A number with so many significant digits, no exponent, and a true minus sign.
+    """A number with so many significant digits, no exponent, and a true minus sign; what rounding left of 0 is 0.
 
-    >>> figure(13.648), figure(9.996), figure(-0.0523), figure(12345.6), figure(None)
-    ('13.6', '10.0', '−0.0523', '12346', '–')
+    >>> figure(13.648), figure(9.996), figure(-0.0523), figure(12345.6), figure(3e-14), figure(None)
+    ('13.6', '10.0', '−0.0523', '12346', '0', '–')
     """
     if value is None:
         return NONE
-    if value == 0:
+    if abs(value) < ROUNDING:
         return "0"
     places = max(0, digits - 1 - int(f"{abs(value):.{digits - 1}e}".partition("e")[2]))
     text = f"{value:.{places}f}"

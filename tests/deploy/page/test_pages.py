@@ -68,15 +68,14 @@ def test_without_what_draws_the_pages_say_so_and_go_on(monkeypatch: pytest.Monke
     assert "uPlot" in text and "build_page" in text and "vendor" not in text
 
 
-def test_the_page_has_the_colours_of_the_report() -> None:
+def test_colours_are_named_in_one_file() -> None:
     import re
 
     import pulsewise
 
     home = Path(pulsewise.__file__).parent
-    page, report = ((home / part).read_text() for part in ("deploy/page/static/page.css", "show/report.css"))
-    colours = [dict(re.findall(r"(--[\w-]+): (#\w+)", text[: text.index("* {")])) for text in (page, report)]
-    assert colours[0] == colours[1]
+    sheets = [*home.glob("**/static/*.css"), *home.glob("show/*.css")]
+    assert [path.name for path in sheets if re.search(r"#[0-9a-fA-F]{3,8}\b", path.read_text())] == ["tokens.css"]
 
 
 def test_every_reason_for_abstaining_has_words_on_the_page() -> None:

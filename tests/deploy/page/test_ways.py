@@ -55,8 +55,29 @@ def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], fi
     frame.get_by_text("Not a medical device").first.wait_for()
     moving = "() => document.getAnimations().filter((a) => a.playState === 'running').length"
     assert one.open.evaluate(moving) == 0
-    one.shot("report-light-1280")
+    one.looks("report")
+    pressed = (
+        "document.querySelector('#report').contentWindow.print = () => (window.printed = (window.printed || 0) + 1)"
+    )
+    one.open.evaluate(f"() => {{ {pressed} }}")
+    one.focus("print")
+    one.open.keyboard.press("Enter")
+    assert one.open.evaluate("() => window.printed") == 1
+    one.focus("alone")
+    one.open.keyboard.press("Enter")
+    one.open.wait_for_url("**/api/reports/*")
+    on_paper(one)
     one.clean()
+
+
+def on_paper(tab: Any) -> None:
+    """Printed from a dark screen a report is light, without what is only for a screen, and its pages are numbered."""
+    tab.open.emulate_media(media="print", color_scheme="dark")
+    look = """() => [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color,
+                     getComputedStyle(document.querySelector("nav")).display]"""
+    assert tab.open.evaluate(look) == ["rgb(255, 255, 255)", "rgb(0, 0, 0)", "none"]
+    content = tab.open.pdf(prefer_css_page_size=True)
+    assert content.startswith(b"%PDF-") and 4 < content.count(b"/Type /Page\n") < 20
 
 
 def test_a_beat_is_removed_by_hand_with_who_and_why_and_everything_is_computed_again(

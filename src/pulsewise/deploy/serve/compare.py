@@ -26,9 +26,11 @@ router = APIRouter(prefix="/api", tags=["compare"])
 MOST_REPORTS = 50
 MOST_RESAMPLES = 10_000
 REPORT_CSP = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'; sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'; "
+    "sandbox allow-same-origin allow-modals"
 )
-"""A report is one file with its styles inside; nothing in it may run, or ask for anything."""
+"""A report is one file with its styles inside; nothing in it may run, or ask for anything. The page around it
+may have it printed, for which it has to be of the same origin."""
 ROLES = ("reference", "estimate", "subject", "time", "calibration")
 OTHERS = (
     "unit",

@@ -20,6 +20,7 @@ from pulsewise import __version__
 from pulsewise.core.estimate import REASONS
 from pulsewise.deploy.serve.demos import DEMOS, demo_file
 from pulsewise.deploy.serve.files import FORMS
+from pulsewise.show.styles import colours
 
 FOLDER = Path(__file__).resolve().parent.parent / "page"
 STATIC = FOLDER / "static"
@@ -161,6 +162,7 @@ def router(*, docs: bool = True, kept: bool = False, tokens: bool = False) -> AP
 def install(app: FastAPI, *, docs: bool = True, kept: bool = False, tokens: bool = False) -> None:
     """Add pages and their static files to an app; its own `/docs` must be off (`docs_url=None`)."""
     app.include_router(router(docs=docs, kept=kept, tokens=tokens))
+    app.add_api_route("/static/tokens.css", _colours, methods=["GET"], include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
@@ -172,6 +174,10 @@ def _shown(template: str, values: dict[str, Any]) -> Any:
         )
 
     return show
+
+
+def _colours() -> Response:
+    return Response(colours(), media_type="text/css")
 
 
 def _demo(name: str) -> Response:
