@@ -37,9 +37,9 @@ MANY_GAPS = 0.05
 BRIDGED_PERIODS = 2.5
 BRIDGED_HZ = 20.0
 LONGEST_S = 366 * 86_400.0
-SPARSE = (2**22, 300)
+SPARSE = (2**22, 2000)
 """Places on the axis that any file may have, and how many more for each of its rows: one wrong stamp must not cost
-more memory than there is."""
+more memory than there is, while half a minute twice a day over months is a recording."""
 COARSE_TICKS = 3.0
 
 
