@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.core.errors import InputError
 from pulsewise.deploy.stream import CONTACT
+from pulsewise.signals.front import LOWEST_RATE
 from pulsewise.signals.measure import PULSATILE, measure
 
 SPAN_S = 30.0
@@ -21,12 +22,14 @@ QUANTITIES = ("heart_rate", "respiratory_rate", "rhythm")
 class Vitals:
     """Heart rate, respiration and rhythm of one device; at most `SPAN_S` seconds of it are kept.
 
-    Raises `modality` for a kind that has no beats.
+    Raises `modality` for a kind that has no beats, `rate` for a rate at which none can be found.
     """
 
     def __init__(self, rate: float, kind: str) -> None:
         if kind not in PULSATILE:
             raise InputError("modality", f"measured are {', '.join(PULSATILE)}", where="kind")
+        if rate < LOWEST_RATE:
+            raise InputError("rate", f"beats need a rate of at least {LOWEST_RATE:g} Hz, {rate:g} came", where="rate")
         self.rate, self.kind, self.state = rate, kind, "warming"
         self.channels, self.delay_s = 1, 0.0
         self._kept: NDArray[np.float64] = np.zeros(0)

@@ -235,7 +235,8 @@ class _Session:
                 self._queue(np.full((self.channels, lost), np.nan, np.float32), gap=True)
         self.expected = None if number is None else number + 1
         self.received += count
-        self._queue(samples, gap=False)
+        if count:
+            self._queue(samples, gap=False)
 
     def _queue(self, samples: NDArray[np.float32], *, gap: bool) -> None:
         self.waiting.append((samples, time.monotonic(), gap))
