@@ -64,6 +64,19 @@ def test_infinite_samples_are_missing_samples() -> None:
     assert assess(x, 125).score == assess(np.where(np.isfinite(x), x, np.nan), 125).score > 0.7
 
 
+def test_row_18_numbers_no_sensor_gives_are_missing_samples() -> None:
+    x = CLEAN.astype(np.float32)
+    x[100:110] = 3.4e38
+    x[500:510] = np.array([0x7F800001], np.uint32).view(np.float32)  # a NaN that warns when it is looked at
+    missing = np.where(np.abs(x) < 1e15, x, np.nan)
+    assert assess(x, 125).score == assess(missing, 125).score > 0.7
+    for seed, size in enumerate((1e37, 1e25, 1e14, 1e-30, 1e-44)):
+        noise = np.random.default_rng(seed).normal(size=1250) * size
+        assert heart_rate(noise.astype(np.float32), 125, "ppg").reasons
+    slow = (1e14 + np.sin(np.arange(1250) / 18) * 1e13).astype(np.float32)
+    assert not np.isnan(assess(slow, 125).score)
+
+
 def test_clipping_is_said_though_the_rate_stands() -> None:
     quality = assess(np.clip(CLEAN, *np.percentile(CLEAN, [20, 80])), 125)
     assert quality.reasons == ("saturated",) and not quality.usable

@@ -177,7 +177,8 @@ def _template(y: Array, places: Array, span: tuple[float, float]) -> tuple[float
     whole = np.add.reduce(rows, axis=0)
     with_whole = rows @ whole
     power_others = float(whole @ whole) - 2 * with_whole + power
-    fit = np.maximum(with_whole - power, 0.0) ** 2 / np.maximum(power_others, 1e-300)
+    least = 1e-12 * float(whole @ whole) + 1e-300  # below it, what is left is rounding
+    fit = np.maximum(with_whole - power, 0.0) ** 2 / np.maximum(power_others, least)
     heights = np.maximum.reduce(rows, axis=1) - np.minimum.reduce(rows[:, : max(len(offsets) // 2, 1)], axis=1)
     residual = 1 - float(np.add.reduce(fit)) / max(float(np.add.reduce(power)), 1e-300)
     mean = float(np.add.reduce(heights)) / len(heights)

@@ -26,6 +26,8 @@ _BRIDGE_S = 0.15
 _FLAT_S = 1.0
 _SHORTEST_S = 1.0
 LOWEST_RATE = 20.0
+LARGEST = 1e15
+"""What is larger in size comes from no sensor in any unit; its square would not fit into float32 sums."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,14 @@ class Stretch:
 
 
 def samples_and_mask(samples: ArrayLike, valid: ArrayLike | None) -> tuple[Samples, Mask]:
-    """Samples (T,) as floats and which of them are usable; not finite is not valid. Raises `shape`."""
+    """Samples (T,) as floats and which of them are usable: finite, and below `LARGEST` in size. Raises `shape`."""
     x = np.asarray(samples)
     if x.dtype not in (np.float32, np.float64):
         x = x.astype(np.float64)
     if x.ndim != 1:
         raise InputError("shape", f"one channel of samples (T,) is needed, {x.shape} came")
-    mask = np.isfinite(x)
+    with np.errstate(invalid="ignore"):  # float32 knows a NaN that warns when it is looked at
+        mask = np.abs(x) < LARGEST
     if valid is not None:
         given = np.asarray(valid, dtype=bool)
         if given.shape != x.shape:

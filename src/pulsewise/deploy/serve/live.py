@@ -42,7 +42,8 @@ class Vitals:
 
     def push(self, samples: ArrayLike) -> list[dict[str, Any]]:
         """Take samples (1, T), NaN where missing; what can be said now."""
-        new = np.asarray(samples, dtype=np.float64).reshape(-1)
+        with np.errstate(invalid="ignore"):  # float32 knows a NaN that warns when it is looked at
+            new = np.asarray(samples, dtype=np.float64).reshape(-1)
         said = []
         while len(new):
             part, new = np.split(new, [min(self._next - self._count, len(new))])

@@ -38,6 +38,7 @@ from pulsewise.deploy.serve.shown import Frame, Shown, frame, name_of
 from pulsewise.deploy.serve.watching import whose
 from pulsewise.deploy.sources.payload import MAGIC, decode
 from pulsewise.deploy.stream import Stream
+from pulsewise.signals.front import LARGEST
 
 router = APIRouter()
 
@@ -218,11 +219,13 @@ class _Session:
             number, data = int.from_bytes(data[:4], "little"), data[4:]
         if len(data) % (4 * self.channels):
             raise InputError("shape", f"a piece is {self.channels} times the same number of float32", where="message")
-        return self._shaped(np.frombuffer(data, "<f4").reshape(self.channels, -1)), number
+        return self._shaped(np.frombuffer(data, "<f4").reshape(self.channels, -1).copy()), number
 
     def _shaped(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         if samples.ndim != 2 or len(samples) != self.channels:
             raise InputError("shape", f"{self.channels} channels are needed", where="message")
+        with np.errstate(invalid="ignore"):
+            samples[~(np.abs(samples) < LARGEST)] = np.nan
         return samples
 
     def _take(self, samples: NDArray[np.float32], number: int | None) -> None:
