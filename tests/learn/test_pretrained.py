@@ -153,6 +153,22 @@ def test_a_probe_leaves_the_encoder_as_it_came(
     assert Bundle.load(tmp_path / "run/bundle").facts.origin == o
 
 
+def test_an_embedding_keeps_its_model_and_holds_the_encoder(
+    make_recipe: Any, source: Any, fold: Any, encoder: Pretrained, tmp_path: Path
+) -> None:
+    encoder.save(tmp_path / "encoder")
+    recipe = adopt(make_recipe(model={"name": "embedding", "demographics": []}), tmp_path / "encoder")
+    bundle = train(source, fold, recipe, tmp_path / "out", progress=False)
+    assert bundle.facts.model.name == "embedding" and bundle.facts.origin.how == "probe"
+    assert bundle.info()["needs"] == ["torch"] and bundle.facts.scaling.input_sd == (0.5,)
+    back = Bundle.load(tmp_path / "out/bundle")
+    assert all(np.array_equal(back.arrays[f"encoder.{name}"], array) for name, array in encoder.arrays.items())
+    windows = source.windows(fold.test)
+    assert np.isfinite(back.predict_windows(windows)).all() and back.features_of(windows).shape[1] == 32
+    with pytest.raises(UsageError, match="needs an encoder to begin with"):
+        train(source, fold, make_recipe(model={"name": "embedding"}), tmp_path / "other", progress=False)
+
+
 def test_fine_tuning_changes_the_encoder(begun: Any, source: Any, fold: Any, encoder: Any, tmp_path: Path) -> None:
     bundle = train(source, fold, begun(), tmp_path / "run")
     changed = [n for n, a in encoder.arrays.items() if not np.array_equal(bundle.arrays[n], a)]

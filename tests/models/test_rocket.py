@@ -7,7 +7,7 @@ import pytest
 
 from pulsewise.core.errors import ArtifactError, InputError
 from pulsewise.core.windows import Windows
-from pulsewise.models import _people, rocket
+from pulsewise.models import _people, _ridge, rocket
 
 SMALL = rocket.Config(kernels=30, outputs=2)
 
@@ -83,7 +83,7 @@ def test_people_are_left_out_as_if_the_model_were_fitted_without_them() -> None:
         rows, rest = group == who, group != who
         dual = np.linalg.solve(x[rest] @ x[rest].T + 0.7 * np.eye(rest.sum()), y[rest])
         errors.append(np.abs(x[rows] @ x[rest].T @ dual - y[rows]).mean())
-    assert rocket._left_out(x @ x.T, y, group, 0.7) == pytest.approx(np.mean(errors))
+    assert _ridge._left_out(x @ x.T, y, group, 0.7) == pytest.approx(np.mean(errors))
 
 
 def test_with_nothing_to_find_the_model_stays_near_the_mean() -> None:

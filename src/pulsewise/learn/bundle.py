@@ -228,6 +228,11 @@ class Bundle:
         except UsageError as error:
             raise ArtifactError("artifact_invalid", f"its model is not known: {error.what}") from error
 
+    @property
+    def needs_torch(self) -> bool:
+        """Whether torch runs it, or a part of it."""
+        return self.graph is None and (self.facts.model.neural or bool(getattr(self._plugin, "BEGINS", False)))
+
     @cached_property
     def model_config(self) -> Any:
         """The `Config` of the model's plug-in."""
@@ -290,7 +295,7 @@ class Bundle:
             "pulsewise": f.pulsewise,
             "schema_version": f.schema_version,
             "model": f.model.name,
-            "needs": ["openvino or onnxruntime"] if self.graph else ["torch"] if f.model.neural else [],
+            "needs": ["openvino or onnxruntime"] if self.graph else ["torch"] if self.needs_torch else [],
             "graph": config.to_table(f.graph) if self.graph else None,
             "parameters": sum(stage.parameters for stage in f.stages),
             "stages": [config.to_table(stage) for stage in f.stages],

@@ -138,6 +138,9 @@ def _fit_network(problem: Problem, out: Path, resume: bool, force: bool, progres
 def _fit_arrays(problem: Problem) -> Bundle:
     """Fit a model without a network, on scaled windows and targets like any other."""
     model = registry.load("models", problem.recipe.model.name).build(problem.model_config)
+    if problem.encoder is not None:
+        begun = problem.encoder
+        model.take(begun.facts.model, begun.facts.config, begun.arrays)
     windows = problem.source.windows(problem.train_rows)
     scaled = replace(windows, samples=problem.scaling.inputs(windows.samples))
     model.fit(scaled, problem.scaling.targets(problem.train_targets), problem.recipe.seed)

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 Layout = Literal["image", "sequence"]
+CHUNK_SAMPLES = 2**19
+"""Samples computed on at once (channels times length times windows), a bound on memory."""
 
 
 class Conv(nn.Conv1d):
@@ -118,3 +122,12 @@ def arrange(x: Tensor, layout: Layout) -> Tensor:
     if layout == "image":
         return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
     return x
+
+
+def in_chunks(call: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What a network in evaluation mode says (N, K) of scaled windows (N, C, T), some at a time, in float32."""
+    size = max(1, CHUNK_SAMPLES // max(1, inputs.shape[1] * inputs.shape[2]))
+    pieces = (np.ascontiguousarray(inputs[start : start + size]) for start in range(0, max(1, len(inputs)), size))
+    with torch.inference_mode():
+        parts = [call(torch.from_numpy(piece)).float().numpy() for piece in pieces]
+    return np.concatenate(parts).astype(np.float64)

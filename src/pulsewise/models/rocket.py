@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.core.errors import ArtifactError, InputError
+from pulsewise.core.errors import ArtifactError
 from pulsewise.core.windows import Windows
-from pulsewise.models import _people
+from pulsewise.models import _people, _ridge
 from pulsewise.signals import filters
 
 NEURAL = False
@@ -20,12 +20,6 @@ State = dict[str, NDArray[Any]]
 LENGTHS = (7, 9, 11)
 BAND_HZ = (0.5, 8.0)
 VIEWS = ("raw", "filtered", "derivative")
-PENALTIES = tuple(float(p) for p in 10.0 ** np.arange(-2, 3.01, 0.25))
-PEOPLE = (0.0, 0.3, 1.0)
-"""Weights of each standardised demographic, where 1 is the weight of all convolution features together."""
-INTERCEPT = 100.0
-"""Weight of a constant feature while people are left out, next to 1 for all features. Without it a person left out of
-columns with mean 0 would still be known, as what the others lack to a sum of 0, and the smallest penalty would win."""
 CHUNK = 256
 
 
@@ -128,7 +122,7 @@ class Rocket:
         people = _people.known(windows, self.config.demographics)
         state: State = dict(kernels)
         for k in range(self.config.outputs):
-            state |= {f"{k}.{name}": value for name, value in _ridge(signal, people, windows, targets[:, k]).items()}
+            state |= _ridge.fit(signal, people, windows, targets[:, k], k)
         self._state = state
 
     def _convolve(self, windows: Windows, kernels: Mapping[str, NDArray[Any]]) -> Array:
@@ -143,13 +137,7 @@ class Rocket:
     def predict(self, windows: Windows) -> Array:
         """Targets (N, K), in the scale `fit` was given."""
         signal, people = self.features(windows), _people.known(windows, self.config.demographics)
-        found = []
-        for k in range(self.config.outputs):
-            s = {name[len(f"{k}.") :]: array for name, array in self._state.items() if name.startswith(f"{k}.")}
-            filled = _people.Filled(s["center"], s["scale"], s["marked"].astype(bool))
-            x = np.concatenate([(signal - s["mean"]) * s["gain"], filled.apply(people) * s["people"][0]], axis=1)
-            found.append(x @ s["weights"] + s["offset"][0])
-        return np.stack(found, axis=1)
+        return _ridge.answers(self._state, signal, people, self.config.outputs)
 
     def state(self) -> State:
         """Kernels, and everything fitted; arrays of target k begin with `k.`."""
@@ -159,15 +147,9 @@ class Rocket:
         """Take back what `state` gave; `artifact_invalid` for other names or shapes."""
         c = self.config
         view, features = (len(VIEWS) * c.channels, c.kernels), 2 * len(VIEWS) * c.channels * c.kernels
-        people = len(c.demographics)
         shapes: dict[str, tuple[int, ...]] = {"kernel": (*view, max(LENGTHS))}
         shapes |= {"dilation": view, "bias": view, "padded": view}
-        for k in range(c.outputs):
-            marked = state.get(f"{k}.marked", np.zeros(people))
-            columns = people + int(np.count_nonzero(marked))
-            shapes |= {f"{k}.{name}": (features,) for name in ("mean", "gain")}
-            shapes |= {f"{k}.{name}": (people,) for name in ("center", "scale", "marked")}
-            shapes |= {f"{k}.people": (1,), f"{k}.offset": (1,), f"{k}.weights": (features + columns,)}
+        shapes |= _ridge.shapes(state, features, len(c.demographics), c.outputs)
         if {name: array.shape for name, array in state.items()} != shapes:
             raise ArtifactError("artifact_invalid", "not the arrays of a rocket model of this shape")
         steps, kernel = np.asarray(state["dilation"]), np.asarray(state["kernel"])
@@ -175,58 +157,8 @@ class Rocket:
         reach = np.where(kernel != 0, np.arange(max(LENGTHS)), 0).max(-1) * steps if taken else np.zeros(1)
         if not taken or (c.length and (reach >= c.length).any()):
             raise ArtifactError("artifact_invalid", "a kernel does not fit the windows")
-        if any((state[f"{k}.scale"] <= 0).any() for k in range(c.outputs)):
-            raise ArtifactError("artifact_invalid", "a scale is not above 0")
+        _ridge.check(state, c.outputs)
         self._state = dict(state)
-
-
-def _ridge(signal: Array, people: Array, windows: Windows, target: Array) -> State:
-    """Ridge on readings (windows of one person with one label, averaged); both strengths by leaving people out."""
-    use = np.isfinite(target)
-    person = windows.columns["person"].astype(str)
-    person = np.where(person == "", np.char.mod("window %d", np.arange(len(person))), person)[use]
-    who = np.unique(person, return_inverse=True)[1]
-    if who.size == 0 or who.max() < 2:
-        raise InputError("label", f"labels of {len(np.unique(who))} people, at least 3 are needed")
-    key = np.stack([who.astype(np.float64), target[use]], axis=1)
-    _, first, reading, size = np.unique(key, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    x = np.zeros((len(first), signal.shape[1]))
-    np.add.at(x, reading.ravel(), signal[use])
-    x /= size[:, None]
-    y, group = target[use][first], who[first]
-    mean, sd = x.mean(0), x.std(0)
-    gain = np.where(sd > 1e-6, 1 / np.maximum(sd, 1e-6), 0.0) / np.sqrt(max(1, int((sd > 1e-6).sum())))
-    filled = _people.fit(people[use][first])
-    z, d = (x - mean) * gain, filled.apply(people[use][first])
-    best: tuple[float, float, float] | None = None
-    for weight in PEOPLE if d.shape[1] else (0.0,):
-        gram = z @ z.T + weight**2 * d @ d.T + INTERCEPT
-        for penalty in PENALTIES:
-            error = _left_out(gram, y, group, penalty)
-            if best is None or error < best[0]:
-                best = (error, weight, penalty)
-    assert best is not None
-    _, weight, penalty = best
-    both = np.concatenate([z, d * weight], axis=1)
-    center = float(y.mean())
-    dual = np.linalg.solve(both @ both.T + penalty * np.eye(len(y)), y - center)
-    fitted = {"mean": mean, "gain": gain, **filled.state(), "people": np.array([weight])}
-    fitted["scale"] = np.where(np.isfinite(filled.scale), filled.scale, 1e12)
-    return {**fitted, "weights": both.T @ dual, "offset": np.array([center])}
-
-
-def _left_out(gram: Array, y: Array, group: NDArray[np.int64], penalty: float) -> float:
-    """Mean absolute error of kernel ridge where each group is predicted without itself, in closed form."""
-    inverse = np.linalg.inv(gram + penalty * np.eye(len(y)))
-    dual = inverse @ (y - y.mean())
-    counts = np.bincount(group)
-    if counts.max() == 1:
-        return float(np.abs(dual / np.diag(inverse)).mean())
-    errors = []
-    for who in np.flatnonzero(counts):
-        rows = np.flatnonzero(group == who)
-        errors.append(float(np.abs(np.linalg.solve(inverse[np.ix_(rows, rows)], dual[rows])).mean()))
-    return float(np.mean(errors))
 
 
 def build(config: Config) -> Rocket:

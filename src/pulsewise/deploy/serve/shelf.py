@@ -28,7 +28,7 @@ class Model:
         """What computes its answers."""
         if self.bundle.graph is not None:
             return self.bundle.graph.name
-        return "torch" if self.bundle.facts.model.neural else "numpy"
+        return "torch" if self.bundle.needs_torch else "numpy"
 
     def about(self) -> dict[str, Any]:
         """One line of the list of models."""

@@ -13,9 +13,7 @@ from torch import nn
 
 from pulsewise.core.errors import ArtifactError
 from pulsewise.learn.network import start
-
-CHUNK_SAMPLES = 2**19
-"""Samples computed on at once (channels times length times windows), a bound on memory."""
+from pulsewise.models._layers import in_chunks
 
 
 def state(net: nn.Module) -> dict[str, NDArray[Any]]:
@@ -45,17 +43,9 @@ def rebuild(plugin: ModuleType, config: Any, arrays: Mapping[str, NDArray[Any]])
 
 def outputs(net: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Scaled answers (N, K) of a network to scaled windows (N, C, T), in float32 arithmetic."""
-    return _run(net, inputs)
+    return in_chunks(net, inputs)
 
 
 def features(net: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """The embedding (N, D) of scaled windows (N, C, T)."""
-    return _run(net.features, inputs)
-
-
-def _run(call: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    size = max(1, CHUNK_SAMPLES // max(1, inputs.shape[1] * inputs.shape[2]))
-    pieces = (np.ascontiguousarray(inputs[start : start + size]) for start in range(0, max(1, len(inputs)), size))
-    with torch.inference_mode():
-        parts = [call(torch.from_numpy(piece)).float().numpy() for piece in pieces]
-    return np.concatenate(parts).astype(np.float64)
+    return in_chunks(net.features, inputs)
