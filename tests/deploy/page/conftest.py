@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ name = "glucose"
 [model]
 name = "constant"
 """
+FOREST = (
+    RECIPE.replace("small", "forest")
+    .replace("people = 60", "people = 12")
+    .replace('name = "constant"', 'name = "classical"\nkind = "forest"\ntrees = 8')
+)
 
 
 def needs(what: str) -> None:
@@ -76,12 +82,14 @@ def drawing() -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two runs: the training median of simulated people, and one whose training goes on."""
+    """A folder with runs: the training median of simulated people, a small forest, and one whose training goes on."""
     import pulsewise
 
     folder = tmp_path_factory.mktemp("runs")
     (folder / "small.toml").write_text(RECIPE)
     pulsewise.run(folder / "small.toml", out=folder / "small-run")
+    (folder / "forest.toml").write_text(FOREST)
+    pulsewise.run(folder / "forest.toml", out=folder / "forest-run", until="train")
     going = folder / "going" / "folds" / "0" / "training"
     going.mkdir(parents=True)
     (folder / "going" / "run.json").write_text('{"name": "going", "stages": {}}')
@@ -90,24 +98,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def server(drawing: None, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server with one model."""
+@contextmanager
+def serving(folder: Path, *arguments: str) -> Iterator[str]:
+    """The address of a server in a process of its own, with these arguments; its log is in the folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [
-        sys.executable,
-        "-m",
-        "pulsewise",
-        "serve",
-        str(runs / "small-run"),
-        "--port",
-        str(port),
-        "--runs",
-        str(runs),
-    ]
+    command = [sys.executable, "-m", "pulsewise", "serve", "--port", str(port), *arguments]
+    log = folder / "log"
     with log.open("w") as lines:
         process = subprocess.Popen(command, stdout=lines, stderr=lines)
         try:
@@ -124,6 +122,24 @@ def server(drawing: None, runs: Path, tmp_path_factory: pytest.TempPathFactory) 
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(drawing: None, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with two models."""
+    bundles = (str(runs / "small-run"), str(runs / "forest-run"))
+    with serving(tmp_path_factory.mktemp("server"), *bundles, "--runs", str(runs)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a server that asks for a token, and the token."""
+    token = "k7Qw" * 6 + "Zy9"
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "token").write_text(token)
+    with serving(folder, "--token-file", str(folder / "token")) as url:
+        yield url, token
 
 
 def ready(url: str) -> bool:
@@ -250,7 +266,7 @@ def tab(browser: Any, server: str) -> Iterator[Callable[..., Tab]]:
     made: list[Tab] = []
 
     def make(**options: Any) -> Tab:
-        made.append(Tab(browser, server, **options))
+        made.append(Tab(browser, options.pop("server", server), **options))
         return made[-1]
 
     yield make

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pulsewise.deploy.serve.estimates import can_explain
+
 pytestmark = pytest.mark.xdist_group("page")
 
 
@@ -123,6 +125,29 @@ def test_two_columns_are_judged_with_no_model(tab: Callable[..., Any]) -> None:
     one.accessible()
     one.shot("way-compare")
     assert one.open.frame_locator("iframe").get_by_text("Clinical standards").count()
+    one.clean()
+
+
+def test_a_window_is_explained_over_the_signal(tab: Callable[..., Any], finger: Path) -> None:
+    if not can_explain():
+        pytest.skip("explaining needs torch and captum: pip install 'pulsewise[explain]'")
+    one = tab()
+    one.upload(finger)
+    one.settled()
+    assert "No model is chosen" in one.get("explanation").inner_text()
+    one.focus("model")
+    one.open.keyboard.type("forest")
+    one.focus("explain")
+    one.open.keyboard.press("Enter")
+    picture = one.get("explained")
+    picture.wait_for(timeout=60_000)
+    assert "Glucose" in picture.inner_text() and "Blue raises the answer" in picture.inner_text()
+    shades = """(canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height), seen = new Set();
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3]) seen.add(data.slice(i, i + 3).join());
+      return seen.size; }"""
+    assert picture.locator("canvas").evaluate(shades) > 20, "shaded by how much each part moves the answer"
+    one.looks("way-explained")
     one.clean()
 
 

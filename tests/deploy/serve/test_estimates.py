@@ -11,6 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
+from pulsewise.data.open import open_recordings
+from pulsewise.deploy.serve.estimates import can_explain
+from pulsewise.deploy.serve.made import STEPS
+from pulsewise.judge.explain import Config, explain
+from pulsewise.learn.bundle import Bundle
+
 MODEL = "small-glucose"
 
 
@@ -44,6 +50,32 @@ def test_the_windows_and_their_template(client: httpx.Client, one: str) -> None:
     assert samples.shape == (made["count"], 1, made["length"]) == (6, 1, 250)
     np.testing.assert_allclose(np.array(made["template"]), samples.mean(axis=0), atol=2e-3)
     assert all(0.9 < s <= 1.0 for s in made["similarity"]) and made["dropped"] == []
+
+
+def test_an_explanation_is_that_of_the_library(
+    client: httpx.Client, one: str, finger: bytes, small_run: Path, tmp_path: Path
+) -> None:
+    if not can_explain():
+        assert client.post(f"{one}/explain", params={"model": MODEL}).status_code == 404
+        pytest.skip("explaining needs torch and captum: pip install 'pulsewise[explain]'")
+    (tmp_path / "finger.csv").write_bytes(finger)
+    (recording,) = open_recordings(tmp_path / "finger.csv")
+    config = Config(windows=1, start_s=20.0, draws=1, steps=STEPS)
+    wanted = json.loads(json.dumps(explain(Bundle.load(small_run / "bundle"), recording, config).to_dict()))
+    got = client.post(f"{one}/explain", params={"model": MODEL, "start_s": 20.0})
+    assert got.status_code == 200, got.text
+    made = got.json()
+    assert {name: made[name] for name in ("methods", "words")} == {name: wanted[name] for name in ("methods", "words")}
+    window = wanted["windows"][0]
+    assert (made["start_s"], made["value"], made["rate"]) == (20.0, window["value"], wanted["rate_hz"])
+    assert made["samples"] == window["channels"][0]["samples"] and len(made["attribution"]) == len(made["samples"])
+    assert not any(made["attribution"]) and made["of_the_model"] is False, "a constant looks at nothing"
+    for given, code in (
+        ({"quantity": "sbp"}, "unknown_name"),
+        ({"model": "other"}, "unknown_name"),
+        ({"start_s": "x"}, "usage"),
+    ):
+        assert client.post(f"{one}/explain", params={"model": MODEL, **given}).json()["code"] == code, given
 
 
 def test_a_window_needs_no_session(client: httpx.Client, pulse) -> None:

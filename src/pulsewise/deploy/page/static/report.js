@@ -13,4 +13,16 @@ get(`/api/reports/${encodeURIComponent(location.pathname.split("/")[2])}/result.
     fill($("trouble"), problem(error));
   });
 
+/** As tall as what it holds: one page to scroll, not two. */
+function grow() {
+  const frame = $("report");
+  const inside = frame.contentDocument;
+  if (inside?.body?.childElementCount) frame.style.height = `${inside.documentElement.getBoundingClientRect().height + 2}px`;
+}
+
+$("report").addEventListener("load", () => {
+  grow();
+  new ResizeObserver(grow).observe($("report").contentDocument.documentElement);
+});
+grow();
 $("print").addEventListener("click", () => $("report").contentWindow.print());
