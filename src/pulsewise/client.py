@@ -168,8 +168,7 @@ class Client:
         given = {"rate": rate, "kind": kind, "channel": channel, "column": list(column), "unit": unit, "zone": zone}
         given |= {"date_format": date_format, "format": format, "strict": strict or None}
         form, content = _form([("file", one) for one in several], {})
-        headers = {"Idempotency-Key": secrets.token_hex(16)}
-        return self._json("POST", "/api/recordings", given, form, content, headers)
+        return self._json("POST", "/api/recordings", given, form, content, _once())
 
     def recordings(self) -> list[Json]:
         """The recordings of the session."""
@@ -232,7 +231,7 @@ class Client:
     ) -> Json:
         """Correct beats (s from the start of the signal); the trail and what is measured now."""
         body = {"who": who, "why": why, "add": list(add), "remove": list(remove), "mark": list(mark), "signal": signal}
-        return self._json("POST", f"{_of(recording)}/edits", {}, json.dumps(body).encode(), JSON)
+        return self._json("POST", f"{_of(recording)}/edits", {}, json.dumps(body).encode(), JSON, _once())
 
     def references(self, recording: str) -> list[Json]:
         """Reference values of a recording."""
@@ -241,7 +240,8 @@ class Client:
     def refer(self, recording: str, references: Sequence[Mapping[str, Any]], replace: bool = False) -> list[Json]:
         """Add reference values: each with `quantity`, `value` and, where known, `unit` and `time_s`."""
         body = json.dumps({"references": [dict(one) for one in references], "replace": replace}).encode()
-        return list(self._json("POST", f"{_of(recording)}/references", {}, body, JSON)["references"])
+        made = self._json("POST", f"{_of(recording)}/references", {}, body, JSON, _once())
+        return list(made["references"])
 
     def upload_references(self, recording: str, table: str) -> list[Json]:
         """A CSV table of reference values, instead of those typed before."""
@@ -250,7 +250,8 @@ class Client:
 
     def report_recording(self, recording: str, quantity: str, model: str | None = None) -> Json:
         """A report of estimates against references; `id` and `result`."""
-        return self._json("POST", f"{_of(recording)}/report", {"quantity": quantity, "model": model})
+        query = {"quantity": quantity, "model": model}
+        return self._json("POST", f"{_of(recording)}/report", query, headers=_once())
 
     def download(self, recording: str, form: str, model: str | None = None, channel: str | None = None) -> bytes:
         """A file to take away."""
@@ -264,7 +265,7 @@ class Client:
         """Judge a table of pairs; `fields` are the options of `pulsewise compare`."""
         files = [(n, f) for n, f in (("table", table), ("second", second), ("train", train)) if f is not None]
         form, content = _form(files, {"quantity": quantity, **fields})
-        return self._json("POST", "/api/compare", {}, form, content)
+        return self._json("POST", "/api/compare", {}, form, content, _once())
 
     def report(self, report: str) -> str:
         """A report, as HTML."""
@@ -327,6 +328,11 @@ class Client:
             if found.code not in WAITS or time.monotonic() + wait > ends:
                 raise found
             time.sleep(wait)
+
+
+def _once() -> dict[str, str]:
+    """A key with which the server does a request once, however often it arrives."""
+    return {"Idempotency-Key": secrets.token_hex(16)}
 
 
 def _part(text: str) -> str:

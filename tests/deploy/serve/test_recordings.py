@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import numpy as np
@@ -139,6 +141,36 @@ def test_the_same_upload_twice_is_done_once(client: httpx.Client, finger: bytes)
     assert first.json() == again.json() and len(client.get("/api/recordings").json()["recordings"]) == 1
     other = client.post("/api/recordings", files={"file": ("g.csv", finger)}, headers=head)
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
+
+
+def test_whatever_makes_something_is_done_once(client: httpx.Client, finger: bytes) -> None:
+    """Corrections, references, reports and comparisons, one after the other and at the same time."""
+    one = f"/api/recordings/{uploaded(client, finger)['id']}"
+    typed = {"references": [{"quantity": "heart_rate", "value": v, "time_s": t} for v, t in ((71, 5), (73, 40))]}
+    edit = {"who": "AB", "why": "artefact", "add": [3.1]}
+    pairs = "subject,reference,estimate\n" + "".join(f"p{i},{100 + i},{101 + i}\n" for i in range(12))
+    form = {"files": {"table": ("p.csv", pairs)}, "data": {"quantity": "glucose", "resamples": "0"}}
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        ("refer", f"{one}/references", {"json": typed}),
+        ("edit", f"{one}/edits", {"json": edit}),
+        ("report", f"{one}/report?quantity=heart_rate", {}),
+        ("compare", "/api/compare", form),
+    ]
+    for key, path, more in asked:
+        with ThreadPoolExecutor(2) as both:
+            answers = list(
+                both.map(lambda _, k=key, p=path, m=more: client.post(p, **m, headers={"Idempotency-Key": k}), "12")
+            )
+        assert [a.status_code for a in answers] == [201, 201], answers[0].text
+        assert answers[0].json() == answers[1].json()
+    assert len(client.get(f"{one}/references").json()["references"]) == 2
+    assert len(client.get(f"{one}/edits").json()["edits"]) == 1
+    other = client.post(f"{one}/references", json=typed, headers={"Idempotency-Key": "edit"})
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    wrong = {"references": [{"quantity": "heart_rate", "value": -1}]}
+    for _ in range(2):  # what failed is not remembered
+        assert client.post(f"{one}/references", json=wrong, headers={"Idempotency-Key": "x"}).status_code == 422
+    assert client.post(f"{one}/references", json=typed, headers={"Idempotency-Key": "x"}).status_code == 201
 
 
 @pytest.mark.parametrize("kind", ["npz", "parquet", "edf", "h5", "xlsx"])

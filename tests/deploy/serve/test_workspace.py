@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -115,6 +116,30 @@ def test_sessions_end_when_nobody_uses_them() -> None:
     _, id = sessions.begin(frozenset({"read"}))
     assert sessions.get(id) is not None and sessions.get("other") is None and sessions.get("") is None
     assert sessions.sweep() == 1 and sessions.get(id) is None
+
+
+def test_a_session_is_read_beside_the_loop_and_once() -> None:
+    """A slow disk holds nobody up: others are answered while a session of another run of the server is read."""
+    reads = []
+
+    class Slow:
+        def load(self, key: str) -> Session:
+            reads.append(key)
+            time.sleep(0.3)
+            return Session(key, frozenset({"read"}))
+
+    sessions = Sessions(Settings(), cast(Any, Slow()))
+
+    async def asked() -> int:
+        both = [asyncio.create_task(sessions.find("id")) for _ in range(2)]
+        turns = 0
+        while not all(one.done() for one in both):
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert both[0].result() is both[1].result() is sessions.get("id")
+        return turns
+
+    assert asyncio.run(asked()) > 5 and reads == [key_of("id")]
 
 
 def test_a_session_outlives_the_server_where_it_was_asked_to(finger: bytes, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from pulsewise.core import units
 from pulsewise.core.errors import InputError, UsageError
 from pulsewise.deploy.serve.corrections import plain_references
 from pulsewise.deploy.serve.estimates import predicted
+from pulsewise.deploy.serve.once import Answer, Key, asked, once
 from pulsewise.deploy.serve.reading import FILES
 from pulsewise.deploy.serve.recordings import begin, vitals
-from pulsewise.deploy.serve.service import Found, Here, Mine, Service
+from pulsewise.deploy.serve.service import Found, Here, Mine
 from pulsewise.deploy.serve.sessions import Report, Session
 from pulsewise.deploy.serve.shelf import NAME
 from pulsewise.deploy.serve.upload import received
@@ -70,11 +71,13 @@ FORM: dict[str, Any] = {
 
 
 @router.post("/compare", status_code=201, summary="Judge pairs", operation_id="compare", openapi_extra=FORM)
-async def compare(request: Request, response: Response, service: Here, mine: Mine) -> dict[str, Any]:
+async def compare(
+    request: Request, response: Response, service: Here, mine: Mine, idempotency_key: Key = None
+) -> dict[str, Any]:
     """What `pulsewise compare` says of a table of references and estimates; the report is kept in the session."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise UsageError("usage", "a form with a table and a quantity is needed", where="body")
-    async with received(request, "table.csv", by_field=True) as (folder, _, fields):
+    async with received(request, "table.csv", by_field=True) as (folder, digest, fields):
         tables = {name: folder / FILES / name for name in ("table", "second", "train")}
         found = {
             name: path / next(iter(p.name for p in path.iterdir())) for name, path in tables.items() if path.is_dir()
@@ -83,9 +86,13 @@ async def compare(request: Request, response: Response, service: Here, mine: Min
             raise UsageError("usage", "a table and a quantity are needed", where="table")
         given = options(fields) | {"path": str(found["table"]), "quantity": fields["quantity"]}
         given |= {name: str(found[name]) for name in ("second", "train") if name in found}
-        answer = await service.processes.run("compare", given)
-    session = mine or begin(request, response, service)
-    return await _kept(service, session, *answer)
+
+        async def make() -> tuple[Session, Answer]:
+            answer = await service.processes.run("compare", given)
+            session = mine or begin(request, response, service)
+            return session, _kept(session, *answer)
+
+        return await once(service, mine, idempotency_key, await asked(request, digest), make)
 
 
 def options(fields: dict[str, str]) -> dict[str, Any]:
@@ -139,25 +146,31 @@ def _flag(fields: dict[str, str], name: str) -> bool:
     operation_id="report_recording",
 )
 async def report_recording(
+    request: Request,
     stored: Found,
     service: Here,
     mine: Mine,
     quantity: Annotated[str, Query(max_length=40, examples=["heart_rate"], description="Of the references.")],
     model: Annotated[str | None, Query(pattern=NAME, description="None: what is measured without a model.")] = None,
+    idempotency_key: Key = None,
 ) -> dict[str, Any]:
     """Every window's estimate beside the nearest reference, judged as any table of pairs is."""
     if quantity not in units.STORED:
         raise UsageError("usage", "no such quantity", where="quantity")
-    if model is None:
-        found = await vitals(service, stored)
-        rows = [_row(window, quantity) for window in found["windows"] if quantity in window]
-    else:
-        rows = (await predicted(service, stored, model))["windows"]
-    given = {"rows": rows, "references": plain_references(stored), "quantity": quantity}
-    answer = await service.processes.run("report", given | {"stored_unit": units.STORED[quantity]})
-    if mine is None:
-        raise InputError("not_found", "the session has ended")
-    return await _kept(service, mine, *answer)
+
+    async def make() -> tuple[Session, Answer]:
+        if model is None:
+            found = await vitals(service, stored)
+            rows = [_row(window, quantity) for window in found["windows"] if quantity in window]
+        else:
+            rows = (await predicted(service, stored, model))["windows"]
+        given = {"rows": rows, "references": plain_references(stored), "quantity": quantity}
+        answer = await service.processes.run("report", given | {"stored_unit": units.STORED[quantity]})
+        if mine is None:
+            raise InputError("not_found", "the session has ended")
+        return mine, _kept(mine, *answer)
+
+    return await once(service, mine, idempotency_key, await asked(request), make)
 
 
 def _row(window: dict[str, Any], quantity: str) -> dict[str, Any]:
@@ -166,15 +179,12 @@ def _row(window: dict[str, Any], quantity: str) -> dict[str, Any]:
     return row | {name: said.get(name) for name in ("value", "low", "high")}
 
 
-async def _kept(
-    service: Service, session: Session, result: dict[str, Any], texts: list[NDArray[np.uint8]]
-) -> dict[str, Any]:
+def _kept(session: Session, result: dict[str, Any], texts: list[NDArray[np.uint8]]) -> dict[str, Any]:
     html, rows, figures = (text.tobytes() for text in texts)
     made = Report(secrets.token_hex(8), html, result, rows, figures)
     while len(session.reports) >= MOST_REPORTS:
         session.reports.pop(next(iter(session.reports)))
     session.reports[made.id] = made
-    await service.keep(session)
     return {"id": made.id, "report": f"/api/reports/{made.id}", "result": result}
 
 

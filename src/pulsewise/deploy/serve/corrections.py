@@ -15,10 +15,11 @@ from pulsewise.core.errors import InputError, PulsewiseError, UsageError
 from pulsewise.core.recording import Recording, Reference
 from pulsewise.deploy.serve.estimates import predicted
 from pulsewise.deploy.serve.files import FORMS, rows_of
+from pulsewise.deploy.serve.once import Answer, Key, asked, once
 from pulsewise.deploy.serve.parts import parts
 from pulsewise.deploy.serve.recordings import Channel, vitals
 from pulsewise.deploy.serve.service import Found, Here, Mine, Service
-from pulsewise.deploy.serve.sessions import Correction, Stored
+from pulsewise.deploy.serve.sessions import Correction, Session, Stored
 from pulsewise.deploy.serve.shelf import NAME
 from pulsewise.formats._values import POSSIBLE
 from pulsewise.signals.edits import Edit
@@ -72,11 +73,21 @@ async def edits(stored: Found) -> dict[str, Any]:
 
 
 @router.post("/edits", status_code=201, summary="Correct beats", operation_id="edit")
-async def edit(stored: Found, service: Here, mine: Mine, given: Edits) -> dict[str, Any]:
+async def edit(
+    request: Request, stored: Found, service: Here, mine: Mine, given: Edits, idempotency_key: Key = None
+) -> dict[str, Any]:
     """Added to the audit trail; everything that rests on beats is computed anew and given back.
 
     An edit of a beat that is not there is refused, and nothing is kept of it.
     """
+
+    async def make() -> tuple[Session | None, Answer]:
+        return mine, await _corrected(service, stored, given)
+
+    return await once(service, mine, idempotency_key, await asked(request), make)
+
+
+async def _corrected(service: Service, stored: Stored, given: Edits) -> dict[str, Any]:
     signal = stored.signal(given.signal or None).name
     actions = (("add", given.add), ("remove", given.remove), ("mark", given.mark))
     made = tuple(Edit(t, action, given.who, given.why, signal) for action, times in actions for t in times)
@@ -88,7 +99,6 @@ async def edit(stored: Found, service: Here, mine: Mine, given: Edits) -> dict[s
     measured = await vitals(service, stored, signal, edits=(*before, *made))
     now = datetime.now(UTC).isoformat(timespec="seconds")
     stored.corrections.append(Correction(secrets.token_hex(4), now, given.who, given.why, made))
-    await service.keep(mine)
     return {"edits": [_entry(one) for one in stored.corrections], "measure": measured}
 
 
@@ -104,12 +114,20 @@ async def references(stored: Found) -> dict[str, Any]:
 
 
 @router.post("/references", status_code=201, summary="Type reference values", operation_id="refer")
-async def refer(stored: Found, service: Here, mine: Mine, given: Annotated[References, Body()]) -> dict[str, Any]:
+async def refer(
+    request: Request,
+    stored: Found,
+    service: Here,
+    mine: Mine,
+    given: Annotated[References, Body()],
+    idempotency_key: Key = None,
+) -> dict[str, Any]:
     """In any unit that is known; kept in the stored one. A value that cannot be is refused."""
-    made = [_reference(one) for one in given.references]
-    held = _kept(stored, made, given.replace)
-    await service.keep(mine)
-    return held
+
+    async def make() -> tuple[Session | None, Answer]:
+        return mine, _kept(stored, [_reference(one) for one in given.references], given.replace)
+
+    return await once(service, mine, idempotency_key, await asked(request), make)
 
 
 EXAMPLE = "time_s,glucose_mg_dl\n0,102\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,7 +63,7 @@ class Guard:
         takes its sessions with it.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, rights_of: Callable[[str], Rights | None]) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, rights_of: Callable[[str], Awaitable[Rights | None]]) -> None:
         self.app, self.settings, self.rights_of = app, settings, rights_of
         self.hosts = settings.known_hosts()
 
@@ -73,14 +73,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         try:
-            scope["pulsewise.caller"] = self._admit(scope, Headers(scope=scope))
+            scope["pulsewise.caller"] = await self._admit(scope, Headers(scope=scope))
         except PulsewiseError as error:
             scope["pulsewise.code"] = error.code
             await refuse(error, scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _admit(self, scope: Scope, headers: Headers) -> Caller:
+    async def _admit(self, scope: Scope, headers: Headers) -> Caller:
         host = headers.get("host", "")
         if _name(host) not in self.hosts or len(headers.getlist("host")) != 1:
             raise UsageError("forbidden", "the server is not known by this name", where="Host", fix="--allow-host NAME")
@@ -92,7 +92,7 @@ class Guard:
         if b"token=" in scope.get("query_string", b"").lower():
             fix = "send it as Authorization: Bearer"
             raise UsageError("unauthorized", "a token in an address ends up in logs and is not taken", fix=fix)
-        caller = self._caller(scope, headers)
+        caller = await self._caller(scope, headers)
         needed = _needed(scope)
         if needed and needed not in caller.scopes:
             if not caller.scopes:
@@ -100,7 +100,7 @@ class Guard:
             raise UsageError("forbidden", f"this needs a token with the scope {needed}")
         return caller
 
-    def _caller(self, scope: Scope, headers: Headers) -> Caller:
+    async def _caller(self, scope: Scope, headers: Headers) -> Caller:
         client = scope.get("client") or ("", 0)
         if not self.settings.tokens:
             return Caller(frozenset(SCOPES), client[0])
@@ -112,7 +112,7 @@ class Guard:
                 raise UsageError("unauthorized", "the token is not known")
             return Caller(fits[0].scopes, fits[0].digest, fits[0].digest)
         cookie = cookies(headers).get(COOKIE, "")
-        scopes, holder = (self.rights_of(cookie) if cookie else None) or (frozenset(), "")
+        scopes, holder = (await self.rights_of(cookie) if cookie else None) or (frozenset(), "")
         if holder not in {token.digest for token in self.settings.tokens}:
             return Caller(frozenset(), client[0])
         return Caller(scopes, client[0], holder)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from pulsewise.core.errors import UsageError
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import KINDS
 from pulsewise.deploy.serve.guard import COOKIE
+from pulsewise.deploy.serve.once import Answer, Key, asked, once
 from pulsewise.deploy.serve.parts import parts
 from pulsewise.deploy.serve.reading import Refused, read_upload
 from pulsewise.deploy.serve.service import Found, Here, Mine, Service
@@ -20,10 +21,6 @@ from pulsewise.signals.edits import Edit
 
 router = APIRouter(prefix="/api", tags=["recordings"])
 
-MOST_KEYS = 1000
-"""Idempotency keys that a session remembers."""
-
-Key = Annotated[str | None, Header(pattern=r"^[\x21-\x7e]{1,128}$", description="The same request twice is done once.")]
 Channel = Annotated[str | None, Query(max_length=200, description="Name of a signal, or its kind.", examples=["ppg"])]
 Seconds = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Seconds from the start.")]
 
@@ -49,7 +46,7 @@ async def begin_session(request: Request, response: Response, service: Here, min
 async def end_session(response: Response, service: Here, mine: Mine) -> None:
     """Everything in it is deleted, and its live streams end."""
     if mine is not None:
-        service.sessions.end(mine)
+        await service.sessions.end(mine)
         await service.live.end_of(mine.key)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
@@ -98,22 +95,15 @@ async def upload(
     async with received(request, name) as (folder, digest, fields):
         texts = {key: fields[key] for key in (*given, "format") if fields.get(key)}
         options = _options({**given, **texts}, column or [], strict)
-        asked = f"{digest} {options} {format}"
-        if mine is not None and idempotency_key is not None and idempotency_key in mine.keys:
-            before, answer = mine.keys[idempotency_key]
-            if before != asked:
-                raise UsageError("conflict", "this key was used for another upload", where="Idempotency-Key")
-            return dict(answer)
-        good, bad = await service.work.run(read_upload, folder, options, texts.get("format", format))
-    session = mine or begin(request, response, service)  # not before: a file that is refused leaves no session behind
-    made = session.add(good, service.settings.session_bytes)
-    answer = {"recordings": [describe(one) for one in made], "errors": [_refused(one) for one in bad]}
-    if idempotency_key is not None:
-        while len(session.keys) >= MOST_KEYS:
-            session.keys.pop(next(iter(session.keys)))
-        session.keys[idempotency_key] = (asked, answer)
-    await service.keep(session)
-    return answer
+
+        async def make() -> tuple[Session, Answer]:
+            good, bad = await service.work.run(read_upload, folder, options, texts.get("format", format))
+            session = mine or begin(request, response, service)  # a file that is refused leaves no session behind
+            made = session.add(good, service.settings.session_bytes)
+            answer = {"recordings": [describe(one) for one in made], "errors": [_refused(one) for one in bad]}
+            return session, answer
+
+        return await once(service, mine, idempotency_key, await asked(request, digest), make)
 
 
 def _refused(one: Refused) -> dict[str, str]:

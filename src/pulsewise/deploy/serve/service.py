@@ -86,8 +86,8 @@ async def _here(request: Request) -> Service:  # a plain function would change t
     return of(request)
 
 
-def _mine(request: Request) -> Session | None:
-    return of(request).sessions.get(request.cookies.get(COOKIE, ""))
+async def _mine(request: Request) -> Session | None:
+    return await of(request).sessions.find(request.cookies.get(COOKIE, ""))
 
 
 def _found(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -130,6 +131,7 @@ class Session:
     recordings: dict[str, Stored] = field(default_factory=dict)
     reports: dict[str, Report] = field(default_factory=dict)
     keys: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    doing: dict[str, asyncio.Event] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -158,6 +160,7 @@ class Sessions:
     def __init__(self, settings: Settings, keeper: Keeper | None = None) -> None:
         self._settings, self.keeper = settings, keeper
         self._here: dict[str, Session] = {}
+        self._reading = asyncio.Lock()
 
     def begin(self, scopes: frozenset[str], holder: str = "") -> tuple[Session, str]:
         """A new session and its id; `busy` where there are too many."""
@@ -170,20 +173,25 @@ class Sessions:
         return made, id
 
     def get(self, id: str) -> Session | None:
-        """The session of an id, which from now on is fresh again; None where there is none."""
-        if not id:
-            return None
-        key = key_of(id)
-        found = self._here.get(key)
-        if found is None and self.keeper is not None and (found := self.keeper.load(key)) is not None:
-            self._here[key] = found
+        """The session of an id that is in memory, which from now on is fresh again; None where there is none."""
+        found = self._here.get(key_of(id)) if id else None
         if found is not None:
             found.seen = time.monotonic()
         return found
 
-    def rights_of(self, id: str) -> tuple[frozenset[str], str] | None:
+    async def find(self, id: str) -> Session | None:
+        """The session of an id, read beside the loop where it is kept and nobody has used it since the start."""
+        if (found := self.get(id)) is not None or self.keeper is None or not id:
+            return found
+        key = key_of(id)
+        async with self._reading:
+            if key not in self._here and (kept := await asyncio.to_thread(self.keeper.load, key)) is not None:
+                self._here[key] = kept
+        return self.get(id)
+
+    async def rights_of(self, id: str) -> tuple[frozenset[str], str] | None:
         """What a session may do, and the digest of its token; None where there is no such session."""
-        found = self.get(id)
+        found = await self.find(id)
         return None if found is None else (found.scopes, found.holder)
 
     def save(self, session: Session) -> None:
@@ -191,11 +199,11 @@ class Sessions:
         if self.keeper is not None and session.key in self._here:
             self.keeper.save(session)
 
-    def end(self, session: Session) -> None:
+    async def end(self, session: Session) -> None:
         """Forget a session and everything in it, for good."""
         self._here.pop(session.key, None)
         if self.keeper is not None:
-            self.keeper.end(session.key)
+            await asyncio.to_thread(self.keeper.end, session.key)
 
     def sweep(self) -> int:
         """Forget the sessions nobody has used for long (those that are kept only here); how many there were."""

@@ -65,7 +65,7 @@ async def stream(socket: WebSocket) -> None:
         return
     await socket.accept()
     try:
-        one = _Session(socket, service, *_asked(socket, service))
+        one = _Session(socket, service, await whose(socket, service), *_asked(socket, service))
         one.shown = _shown(socket, one)
     except PulsewiseError as error:
         await socket.send_text(json.dumps({"state": "error", "error": error.to_dict()}))
@@ -117,11 +117,17 @@ class _Session:
     """One client: its pieces on the way in, what computes, and how it ends."""
 
     def __init__(
-        self, socket: WebSocket, service: Service, running: Stream | Vitals, channels: int, alarms: list[Alarm]
+        self,
+        socket: WebSocket,
+        service: Service,
+        owner: tuple[str | None, str],
+        running: Stream | Vitals,
+        channels: int,
+        alarms: list[Alarm],
     ) -> None:
         self.socket, self.service, self.running, self.channels = socket, service, running, channels
         self.alarms = alarms
-        self.session, self.holder = whose(socket, service)
+        self.session, self.holder = owner
         self.shown: Shown | None = None
         self.numbered = socket.query_params.get("numbered", "") in ("1", "true")
         self.waiting: deque[tuple[NDArray[np.float32], float, bool]] = deque()  # samples, arrival, whether a gap

@@ -30,16 +30,16 @@ SEND_S = 10.0
 """In which a watcher must take a message."""
 
 
-def whose(connection: HTTPConnection, service: Service) -> tuple[str | None, str]:
+async def whose(connection: HTTPConnection, service: Service) -> tuple[str | None, str]:
     """The key of the session a request or stream belongs to, if any, and the digest of its token."""
-    session = service.sessions.get(connection.cookies.get(COOKIE, ""))
+    session = await service.sessions.find(connection.cookies.get(COOKIE, ""))
     return session.key if session else None, connection.scope["pulsewise.caller"].holder
 
 
 @router.get("", summary="Live streams", operation_id="streams")
 async def streams(request: Request, service: Here) -> dict[str, Any]:
     """Those with a name: of this session, and those opened without a session with the token of this request."""
-    asks = whose(request, service)
+    asks = await whose(request, service)
     return {"streams": [one.to_dict() for one in service.live.shown.values() if one.visible(*asks)]}
 
 
@@ -48,7 +48,7 @@ async def watch(socket: WebSocket, stream: Annotated[str, PathParameter(pattern=
     """What a stream receives, reduced for drawing, and how it is answered; see `shown`."""
     service = serving.of(socket)
     await socket.accept()
-    asks = whose(socket, service)
+    asks = await whose(socket, service)
     found = service.live.shown.get(stream)
     try:
         if found is None or not found.visible(*asks):
