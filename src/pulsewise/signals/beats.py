@@ -217,7 +217,7 @@ def _collect(
     place = [positions + part.first for positions, part in zip(found, parts, strict=True)]
     position = np.concatenate([*place, np.empty(0)])
     segment = np.repeat(np.arange(len(place)), [len(p) for p in place])
-    index = np.clip(np.rint(position).astype(np.int64), 0, max(len(mask) - 1, 0))
+    index = np.minimum(np.maximum(np.rint(position).astype(np.int64), 0), max(len(mask) - 1, 0))
     keep = mask[index] if len(mask) else np.zeros(0, dtype=bool)
     return Beats(index[keep], position[keep] / rate, sign, segment[keep].astype(np.int64))
 

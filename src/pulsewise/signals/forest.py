@@ -51,22 +51,27 @@ class Forest:
         """Sums over the trees for rows (N, F), shape (N, K)."""
         x = rows.astype(np.float32)
         x = np.where(np.isfinite(x), x, self.fill)
-        feature, limit = self._nodes
-        flat, count = self.roots.reshape(-1), x.shape[1]
-        at = np.tile(flat, len(x))
-        first = np.repeat(np.arange(len(x)) * count, len(flat)) if len(x) > 1 else 0
-        x = x.reshape(-1)
-        for _ in range(self.depth):
-            at = self.left.take(at) + (x.take(feature.take(at) + first) > limit.take(at))
-        values = self.threshold.take(at).astype(np.float64).reshape(-1, *self.roots.shape)
-        return np.asarray(self.base + values.sum(axis=1))
+        feature, limit, left = self._nodes
+        values = np.empty((len(x), self.roots.size))
+        for row, leaves in zip(x, values, strict=True):
+            after = left + (row.take(feature) > limit)  # where each node sends this row
+            at = self._first
+            for _ in range(self.depth):
+                at = after.take(at)
+            leaves[:] = self.threshold.take(at)
+        return np.asarray(self.base + values.reshape(-1, *self.roots.shape).sum(axis=1))
 
     @cached_property
-    def _nodes(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Feature and threshold of every node; a leaf asks for a feature that is never above."""
+    def _nodes(self) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+        """Feature, threshold and left side of every node; a leaf asks for a feature that is never above."""
         leaf = self.feature < 0
-        threshold = np.where(leaf, np.float32(np.inf), self.threshold)
-        return np.where(leaf, 0, self.feature).astype(np.int64), threshold.astype(np.float32)
+        threshold = np.where(leaf, np.float32(np.inf), self.threshold).astype(np.float32)
+        return np.where(leaf, 0, self.feature).astype(np.int64), threshold, self.left.astype(np.int64)
+
+    @cached_property
+    def _first(self) -> NDArray[np.int64]:
+        """The roots of all trees, shape (R * K,)."""
+        return self.roots.reshape(-1).astype(np.int64)
 
     def shares(self, rows: Array) -> Array:
         """Probability of each of K classes for rows (N, F), shape (N, K)."""

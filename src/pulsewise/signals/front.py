@@ -86,11 +86,13 @@ def samples_and_mask(samples: ArrayLike, valid: ArrayLike | None) -> tuple[Sampl
 
 def runs_of(mask: Mask) -> NDArray[np.int64]:
     """First and one past the last index of every run of True, shape (R, 2)."""
-    edges = np.flatnonzero(mask[1:] != mask[:-1]) + 1
+    edges = (mask[1:] != mask[:-1]).nonzero()[0] + 1
     ends = np.concatenate(([0], edges, [len(mask)]))
     first = 0 if len(mask) and mask[0] else 1
     starts = ends[first:-1:2]
-    return np.stack((starts, ends[first + 1 :: 2][: len(starts)]), axis=1).astype(np.int64)
+    runs = np.empty((len(starts), 2), dtype=np.int64)
+    runs[:, 0], runs[:, 1] = starts, ends[first + 1 :: 2]
+    return runs
 
 
 def flat_runs(x: Samples, least: int) -> NDArray[np.int64]:

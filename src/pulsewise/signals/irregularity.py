@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,10 @@ NAMES = (
 )  # fmt: skip
 """Names of `of_intervals`, in order."""
 
+FEW = ("cv", "rmssd", "median_change", "near_10", "crowd_6", "core_80", "mode_share", "run", "early", "late", "longest",
+       "shortest", "multiples")  # fmt: skip
+"""Names of `few_of_intervals`, in order."""
+
 
 def of_intervals(seconds: Array) -> Array:
     """How irregular intervals are, shape (F,), in the order of `NAMES`; NaN throughout with fewer than `LEAST`.
@@ -46,48 +51,110 @@ def of_intervals(seconds: Array) -> Array:
     >>> float(round(steady["rate"], 6)), float(steady["cv"]), float(steady["mode_share"])
     (75.0, 0.0, 1.0)
     """
+    train = _train(seconds)
+    if train is None:
+        return np.full(len(NAMES), np.nan)
+    found = _few(train) | _others(train)
+    return np.array([found[name] for name in NAMES], dtype=np.float64)
+
+
+def few_of_intervals(seconds: Array) -> Array:
+    """Those of `of_intervals` that are named in `FEW`, in that order, in a third of the time."""
+    train = _train(seconds)
+    return np.full(len(FEW), np.nan) if train is None else np.array(list(_few(train).values()), dtype=np.float64)
+
+
+class _Train(NamedTuple):
+    """Intervals `d` (s), in order of time and of size, and what most of the numbers begin with."""
+
+    d: Array
+    ordered: list[float]
+    mean: float
+    median: float
+    change: Array
+    """From one interval to the next, over the mean."""
+    steps: list[float]
+    """The changes in order of size."""
+    apart: Array
+    """How far any two intervals are apart, shape (N, N)."""
+    mode: float
+    mode_share: float
+
+
+def _train(seconds: Array) -> _Train | None:
     d = seconds[np.isfinite(seconds)]
     if len(d) < LEAST:
-        return np.full(len(NAMES), np.nan)
-    mean, ordered = float(np.add.reduce(d)) / len(d), np.sort(d).tolist()
-    median, steps_between = quantile(ordered, 0.5), d[1:] - d[:-1]
-    change = np.abs(steps_between) / mean
-    steps, off = np.sort(change).tolist(), np.sort(np.abs(d / median - 1)).tolist()
-    apart = np.abs(d[:, None] - d)
-    mode, mode_share = _mode(d, apart)
-    values = (
-        60 / median,
-        60 / ordered[-1],
-        math.sqrt(float((d - mean) @ (d - mean)) / len(d)) / mean,
-        math.sqrt(float(change @ change) / len(change)),
-        np.add.reduce(change) / len(change),
-        *(quantile(steps, share) for share in (0.5, 0.25, 0.75)),
-        quantile(off, 0.5),
-        (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / median,
-        *(ordered[place] / median for place in (0, 1, -1, -2)),
-        *(bisect_left(off, reach) / len(off) for reach in (0.05, 0.1, 0.15)),
-        *(bisect_left(steps, reach) / len(steps) for reach in (0.03, 0.06, 0.12)),
-        *(_share(apart, reach * mean) for reach in (0.03, 0.06, 0.12)),
-        *_pairs(apart / mean),
-        _entropy(d / median),
-        *(_core(ordered, max(len(d) - drop, 3)) for drop in (2, 4)),
-        *(_core(ordered, max(round(share * len(d)), 3)) for share in (0.6, 0.8)),
-        _turning(d),
-        _lag(d),
-        _lag(steps_between),
-        _every(d, 2) / mean,
-        _every(d, 3) / mean,
-        *_ectopic(d / mode),
-        mode_share,
-        mode / mean,
-        _run(d) / len(d),
-        _part(np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode),
-        np.add.reduce(np.abs(d / mode - np.maximum(np.rint(d / mode), 1))) / len(d),
-        quantile(sorted(d[: len(d) // 2].tolist()), 0.5) / quantile(sorted(d[len(d) // 2 :].tolist()), 0.5),
-        *(quantile(ordered, share) / median for share in (0.2, 0.8)),
-        _alternation(d),
-    )
-    return np.array(values, dtype=np.float64)
+        return None
+    mean, ordered = float(np.add.reduce(d)) / len(d), sorted(d.tolist())
+    change, apart = np.abs(d[1:] - d[:-1]) / mean, np.abs(d[:, None] - d)
+    return _Train(d, ordered, mean, quantile(ordered, 0.5), change, sorted(change.tolist()), apart, *_mode(d, apart))
+
+
+def _few(t: _Train) -> dict[str, float]:
+    """The numbers of `FEW`, in its order."""
+    d, mean, ordered, mode = t.d, t.mean, t.ordered, t.mode
+    relative = d / mode
+    return {
+        "cv": math.sqrt(float((d - mean) @ (d - mean)) / len(d)) / mean,
+        "rmssd": math.sqrt(float(t.change @ t.change) / len(t.change)),
+        "median_change": quantile(t.steps, 0.5),
+        "near_10": sum(abs(x / t.median - 1) < 0.1 for x in ordered) / len(d),
+        "crowd_6": _share(t.apart, 0.06 * mean),
+        "core_80": _core(ordered, max(round(0.8 * len(d)), 3)),
+        "mode_share": t.mode_share,
+        "run": _run(d) / len(d),
+        "early": _part(relative < 0.88),
+        "late": _part(relative > 1.12),
+        "longest": ordered[-1] / t.median,
+        "shortest": ordered[0] / t.median,
+        "multiples": float(np.add.reduce(np.abs(relative - np.maximum(np.rint(relative), 1)))) / len(d),
+    }
+
+
+def _others(t: _Train) -> dict[str, float]:
+    """The numbers that are not in `FEW`."""
+    d, mean, median, ordered, steps, mode = t.d, t.mean, t.median, t.ordered, t.steps, t.mode
+    off = sorted(abs(x / median - 1) for x in ordered)
+    half = len(d) // 2
+    compensated = _compensated(d / mode)
+    pairs = _pairs(t.apart / mean)
+    return {
+        "rate": 60 / median,
+        "rate_longest": 60 / ordered[-1],
+        "mean_change": float(np.add.reduce(t.change)) / len(t.change),
+        "low_change": quantile(steps, 0.25),
+        "high_change": quantile(steps, 0.75),
+        "mad": quantile(off, 0.5),
+        "iqr": (quantile(ordered, 0.75) - quantile(ordered, 0.25)) / median,
+        "second_shortest": ordered[1] / median,
+        "second_longest": ordered[-2] / median,
+        "near_5": bisect_left(off, 0.05) / len(off),
+        "near_15": bisect_left(off, 0.15) / len(off),
+        "steady_3": bisect_left(steps, 0.03) / len(steps),
+        "steady_6": bisect_left(steps, 0.06) / len(steps),
+        "steady_12": bisect_left(steps, 0.12) / len(steps),
+        "crowd_3": _share(t.apart, 0.03 * mean),
+        "crowd_12": _share(t.apart, 0.12 * mean),
+        "pairs_6": pairs[0],
+        "pairs_12": pairs[1],
+        "entropy": _entropy(d / median),
+        "trimmed_2": _core(ordered, max(len(d) - 2, 3)),
+        "trimmed_4": _core(ordered, max(len(d) - 4, 3)),
+        "core_60": _core(ordered, max(round(0.6 * len(d)), 3)),
+        "turning": _turning(d),
+        "lag_1": _lag(d),
+        "lag_change": _lag(d[1:] - d[:-1]),
+        "every_second": _every(d, 2) / mean,
+        "every_third": _every(d, 3) / mean,
+        "early_then_late": compensated[0],
+        "compensated": compensated[1],
+        "mode_ratio": mode / mean,
+        "sums": _part(np.abs(d[1:] + d[:-1] - 2 * mode) < 0.12 * mode),
+        "half_median": quantile(sorted(d[:half].tolist()), 0.5) / quantile(sorted(d[half:].tolist()), 0.5),
+        "spread_low": quantile(ordered, 0.2) / median,
+        "spread_high": quantile(ordered, 0.8) / median,
+        "alternation": _alternation(d),
+    }
 
 
 def _part(of: NDArray[np.bool_]) -> float:
@@ -144,21 +211,22 @@ def _every(d: Array, step: int) -> float:
     return quantile(np.sort(np.abs(d[step:] - d[:-step])).tolist(), 0.5)
 
 
-def _ectopic(d: Array) -> tuple[float, float, float, float]:
-    """Shares of early and late beats, of early ones followed by a late one, and how far the two are from two usual."""
-    early, late = d < 0.88, d > 1.12
-    first = np.flatnonzero(early[:-1])
+def _compensated(d: Array) -> tuple[float, float]:
+    """Of relative intervals the share of early ones followed by a late one, and how far the two are from two usual."""
+    first = np.flatnonzero(d[:-1] < 0.88)
     if not len(first):
-        return _part(early), _part(late), 0.0, 0.0
+        return 0.0, 0.0
     both = np.abs(d[first] + d[first + 1] - 2)
-    return _part(early), _part(late), _part(late[first + 1]), float(np.add.reduce(np.minimum(both, 1))) / len(both)
+    return _part(d[first + 1] > 1.12), float(np.add.reduce(np.minimum(both, 1))) / len(both)
 
 
 def _run(d: Array) -> int:
     """The longest run of intervals of which each is within 8 % of the one before."""
-    steady = np.concatenate(([False], np.abs(np.diff(d)) < 0.08 * d[:-1], [False]))
-    edges = np.flatnonzero(~steady)
-    return int((edges[1:] - edges[:-1]).max())
+    longest = run = 1
+    for steady in (np.abs(d[1:] - d[:-1]) < 0.08 * d[:-1]).tolist():
+        run = run + 1 if steady else 1
+        longest = max(longest, run)
+    return longest
 
 
 def _alternation(d: Array) -> float:

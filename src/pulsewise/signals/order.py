@@ -1,13 +1,33 @@
-"""Medians and quantiles of a few values, many times over: the same numbers as NumPy's, without its care for axes."""
+"""Means, medians and quantiles of a few values, many times over: NumPy's numbers, without its care for axes."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+def mean(values: Array) -> float:
+    """Mean of values (N,), N > 0.
+
+    >>> mean(np.array([1.0, 2.0, 6.0]))
+    3.0
+    """
+    return float(np.add.reduce(values)) / len(values)
+
+
+def deviation(values: Array) -> float:
+    """Standard deviation of values (N,), N > 0.
+
+    >>> deviation(np.array([1.0, 3.0]))
+    1.0
+    """
+    off = values - mean(values)
+    return math.sqrt(float(np.add.reduce(off * off)) / len(off))
 
 
 def median(values: Array) -> float:
@@ -21,6 +41,18 @@ def median(values: Array) -> float:
         return float(np.partition(values, half)[half])
     ordered = np.partition(values, (half - 1, half))
     return float(ordered[half - 1] + ordered[half]) / 2
+
+
+def medians(rows: Array, axis: int = 1) -> Array:
+    """Median of each row of finite values (R, N), N > 0, or with `axis` 0 of each column.
+
+    >>> medians(np.array([[3.0, 1.0, 2.0], [4.0, 8.0, 5.0]])).tolist()
+    [2.0, 5.0]
+    """
+    high = rows.shape[axis] // 2
+    low = high if rows.shape[axis] % 2 else high - 1
+    ordered = np.partition(rows, (low, high), axis=axis)
+    return np.asarray((ordered.take(low, axis=axis) + ordered.take(high, axis=axis)) / 2)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

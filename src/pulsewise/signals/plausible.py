@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.signals import front
 from pulsewise.signals.beats import Beats, find_beats
-from pulsewise.signals.order import median
+from pulsewise.signals.order import median, medians
 
 Array = NDArray[np.float64]
 
@@ -120,12 +120,12 @@ def _sizes(x: front.Samples, mask: NDArray[np.bool_], rate: float, kind: str, be
         rows = rows[mask[places].all(axis=1)]
     if len(rows) < 3:
         return float("nan"), float("nan")
-    rows -= np.median(rows, axis=1, keepdims=True)
-    beat = np.median(rows, axis=0) * beats.polarity
+    rows -= medians(rows)[:, None]
+    beat = medians(rows, axis=0) * beats.polarity
     height = median(rows.max(axis=1) - rows.min(axis=1))
     top = -int(offsets[0])
     if kind == "ecg":  # width of the R wave at half its height, from foot to foot about twice that
-        level = beat[top] - 0.5 * (beat[top] - float(np.median(beat)))
+        level = beat[top] - 0.5 * (beat[top] - median(beat))
         return height, 2 * _above(beat, top, level) / rate
     rise = beat[: top + 1] - beat[: top + 1].min()
     below = [np.flatnonzero(rise < share * rise[top]) for share in (0.2, 0.8)]

@@ -5,17 +5,17 @@ All relative: to the mean interval, the usual height, the whole power. No unit, 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft as _fft
 
 from pulsewise.signals import irregularity, spectra
-from pulsewise.signals.order import median
+from pulsewise.signals.order import deviation, mean, median
 
 Array = NDArray[np.float64]
 
-_BY_SLOPE = ("cv", "rmssd", "median_change", "near_10", "crowd_6", "core_80", "mode_share", "run", "early", "late",
-             "longest", "shortest", "multiples")  # fmt: skip
 _HEIGHTS = ("height_cv", "height_change", "lowest", "second_lowest", "highest", "low_heights", "height_interval",
             "height_before", "height_unexplained", "height_core")  # fmt: skip
 _LIKENESS = ("like_mean", "like_least", "like_low", "like_spread", "early_like", "rise_cv", "valley_cv", "unexplained")
@@ -24,15 +24,13 @@ _SPECTRUM = ("line_entropy", "first", "second", "third", "narrow", "slow", "fast
 _AGREEMENT = ("agreement", "extra_rises")
 NAMES = (
     *irregularity.NAMES,
-    *(f"slope_{name}" for name in _BY_SLOPE),
+    *(f"slope_{name}" for name in irregularity.FEW),
     *_HEIGHTS,
     *_LIKENESS,
     *_SPECTRUM,
     *_AGREEMENT,
 )
 """Names of `of_pulses`, in order."""
-
-_PLACES = np.array([irregularity.NAMES.index(name) for name in _BY_SLOPE])
 
 
 def of_pulses(y: Array, rate: float, places: Array, risen: Array) -> Array:
@@ -49,11 +47,10 @@ def of_pulses(y: Array, rate: float, places: Array, risen: Array) -> Array:
     risen : ndarray, shape (R,)
         Those that its rises show (`pulses.by_slope`).
     """
-    by_slope = irregularity.of_intervals(np.diff(risen) / rate)
     return np.concatenate(
         (
-            irregularity.of_intervals(np.diff(places) / rate),
-            by_slope[_PLACES],
+            irregularity.of_intervals((places[1:] - places[:-1]) / rate),
+            irregularity.few_of_intervals((risen[1:] - risen[:-1]) / rate),
             _heights(y, rate, places),
             _likeness(y, rate, places),
             _spectrum(y, rate, places),
@@ -64,38 +61,38 @@ def of_pulses(y: Array, rate: float, places: Array, risen: Array) -> Array:
 
 def _heights(y: Array, rate: float, places: Array) -> Array:
     """How even the pulses' rises are, and how far the interval before explains them."""
-    index = np.rint(places).astype(np.int64).clip(0, len(y) - 1)
+    index = np.minimum(np.maximum(np.rint(places).astype(np.int64), 0), len(y) - 1)
     if len(index) < irregularity.LEAST + 1:
         return np.full(len(_HEIGHTS), np.nan)
     rise = y[index[1:]] - np.minimum.reduceat(y, index)[:-1]
     usual = median(rise)
     if usual <= 0:
         return np.full(len(_HEIGHTS), np.nan)
-    rise, before = rise / usual, np.diff(places)
+    rise, before = rise / usual, places[1:] - places[:-1]
     ordered = np.sort(rise)
     with_interval = _correlation(rise, before)
     most = max(round(0.8 * len(rise)), 3)
     width = ordered[most - 1 :] - ordered[: len(rise) - most + 1]
     return np.array(
         [
-            rise.std() / rise.mean(),
-            np.abs(np.diff(rise)).mean(),
+            deviation(rise) / mean(rise),
+            mean(np.abs(rise[1:] - rise[:-1])),
             ordered[0],
             ordered[1],
             ordered[-1],
-            (rise < 0.75).mean(),
+            np.count_nonzero(rise < 0.75) / len(rise),
             with_interval,
             _correlation(rise[1:], before[:-1]),
             1 - with_interval**2,
-            width.min(),
+            np.minimum.reduce(width),
         ]
     )
 
 
 def _correlation(a: Array, b: Array) -> float:
-    a, b = a - a.mean(), b - b.mean()
+    a, b = a - mean(a), b - mean(b)
     power = float(a @ a) * float(b @ b)
-    return float(a @ b) / float(np.sqrt(power)) if power > 1e-18 else 0.0
+    return float(a @ b) / math.sqrt(power) if power > 1e-18 else 0.0
 
 
 def _likeness(y: Array, rate: float, places: Array) -> Array:
@@ -114,20 +111,20 @@ def _likeness(y: Array, rate: float, places: Array) -> Array:
     power, square, along = np.einsum("ij,ij->i", rows, rows), float(template @ template), rows @ template
     like = along / np.sqrt(np.maximum(power * square, 1e-300))
     ordered = np.sort(like)
-    early = like < like.mean() - 0.1
+    usual = mean(like)
     rise = np.maximum.reduce(rows[:, 1:] - rows[:, :-1], axis=1)
     valley = rows[:, : max(len(offsets) // 2, 1)].argmin(axis=1) / rate
     others = np.maximum(along, 0) ** 2 / max(square, 1e-300)
     return np.array(
         [
-            like.mean(),
+            usual,
             ordered[0],
             ordered[len(like) // 4],
-            like.std(),
-            early.mean(),
-            rise.std() / max(float(rise.mean()), 1e-300),
-            valley.std(),
-            1 - others.sum() / max(float(power.sum()), 1e-300),
+            deviation(like),
+            np.count_nonzero(like < usual - 0.1) / len(like),
+            deviation(rise) / max(mean(rise), 1e-300),
+            deviation(valley),
+            1 - float(np.add.reduce(others)) / max(float(np.add.reduce(power)), 1e-300),
         ]
     )
 
@@ -157,7 +154,7 @@ def _spectrum(y: Array, rate: float, places: Array) -> Array:
     slow = float(np.add.reduce(within(0.3, 0.7 * line))) / total
     fast = float(np.add.reduce(within(3.5 * line, 8.0))) / total
     slope = y[1:] - y[:-1]
-    spread = slope / max(float(slope.std()), 1e-300)
+    spread = slope / max(deviation(slope), 1e-300)
     square = spread * spread
     echo = _echoes(y, rate / line)
     again = _echoes(slope, rate / line)
@@ -171,17 +168,17 @@ def _echoes(y: Array, period: float) -> tuple[float, float, float, float]:
     """Highest autocorrelation near one, two and three periods (samples), and the lowest before the first."""
     e = y - np.add.reduce(y) / len(y)
     echo = _fft.irfft(spectra.power(e, 1 << int(np.ceil(np.log2(2 * len(e))))))[: len(e)]
-    echo = echo / max(float(echo[0]), 1e-300) * len(e) / (len(e) - np.arange(len(e)))
+    echo = echo / max(float(echo[0]), 1e-300) * len(e) / np.arange(len(e), 0, -1)
     found = []
     for k in (1, 2, 3):
         a, b = int((k - 0.25) * period), int((k + 0.25) * period) + 1
-        found.append(float(echo[a:b].max()) if b < 0.9 * len(e) else np.nan)
+        found.append(float(np.maximum.reduce(echo[a:b])) if b < 0.9 * len(e) else np.nan)
     low = echo[: max(int(period), 2)]
-    return found[0], found[1], found[2], float(low.min())
+    return found[0], found[1], found[2], float(np.minimum.reduce(low))
 
 
 def _agreement(places: Array, risen: Array, rate: float) -> Array:
     if not len(places) or not len(risen):
         return np.full(2, np.nan)
-    near = np.abs(places[:, None] - risen).min(axis=1) < 0.1 * rate
-    return np.array([2 * near.sum() / (len(places) + len(risen)), len(risen) / len(places)])
+    near = np.minimum.reduce(np.abs(places[:, None] - risen), axis=1) < 0.1 * rate
+    return np.array([2 * np.count_nonzero(near) / (len(places) + len(risen)), len(risen) / len(places)])

@@ -6,7 +6,8 @@ reflected wave, and which of the two is higher changes with pressure, age and fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def polarity_of(work: list[Array], rate: float) -> int:
     """
     size, votes = int(4 * rate), 0.0
     for samples in work:
-        slope = np.diff(samples)
+        slope = samples[1:] - samples[:-1]
         blocks = max(len(slope) // size, 1)
         rows = slope[: blocks * size].reshape(blocks, -1)
         count = rows.shape[1]
@@ -68,14 +69,14 @@ def by_scale_and_slope(x: Array, rate: float, *, rises: bool = True) -> tuple[Ar
     steep = _tops(summed)
     best, odd = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
     doubtful = (best > _UNSTEADY) & odd
-    places = placed(x, peaks, rate)
+    answers = (peaks, _steepest(summed, rate)) if rises else (peaks,)
+    places, *risen = _placed_each(x, answers, rate)
 
     def look(part: slice, blocks: slice, near: Array, here: Mask) -> Array:
         inside = peaks[(peaks >= part.start) & (peaks < part.stop)] - part.start
         return _again(x[part], summed[part], inside, near, best[blocks], here, rate)
 
-    risen = placed(x, _steepest(summed, rate), rate) if rises else np.empty(0)
-    return _patched(places, doubtful, doubtful, look, rate), risen
+    return _patched(places, doubtful, doubtful, look, rate), risen[0] if rises else np.empty(0)
 
 
 def _patched(
@@ -233,26 +234,33 @@ def unsteadiness(
         return np.full(len(centres), few), np.ones(len(centres), dtype=bool)
     times, rise = peaks / rate, _rise_of(summed, peaks, rate)
     rise = np.minimum(rise, 2 * _among(rise))
-    change = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(times, 2)))))
-    step = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(rise)))))
-    total = np.concatenate(([0.0], np.cumsum(rise)))
-    low = np.searchsorted(times, centres - _LOOK_S)
-    last = np.searchsorted(times, centres + _LOOK_S) - 1
+    intervals = times[1:] - times[:-1]
+    change = _summed(np.abs(intervals[1:] - intervals[:-1]))
+    step, total = _summed(np.abs(rise[1:] - rise[:-1])), _summed(rise)
+    low = times.searchsorted(centres - _LOOK_S)
+    last = times.searchsorted(centres + _LOOK_S) - 1
     enough = last - low >= 5
     low, last = np.where(enough, low, 0), np.where(enough, last, 5)
     count = last - low
-    intervals = (change[last - 1] - change[low]) / (count - 1) / (times[last] - times[low]) * count
+    uneven = (change[last - 1] - change[low]) / (count - 1) / (times[last] - times[low]) * count
     heights = (step[last] - step[low]) / count / np.maximum(total[last + 1] - total[low], 1e-300) * (count + 1)
     skipped = _skipped(summed, peaks, steep, rate, rise) / rate
-    share = (np.searchsorted(skipped, times[last]) - np.searchsorted(skipped, times[low])) / count
+    share = (skipped.searchsorted(times[last]) - skipped.searchsorted(times[low])) / count
     odd = ~enough | (heights > 0.2) | (share > 0.02)
-    return np.where(enough, intervals + 0.3 * heights + 0.5 * share, few), odd
+    return np.where(enough, uneven + 0.3 * heights + 0.5 * share, few), odd
+
+
+def _summed(values: Array) -> Array:
+    """The sums of the first none, one, two ... values, shape (B + 1,)."""
+    out = np.zeros(len(values) + 1)
+    np.add.accumulate(values, out=out[1:])
+    return out
 
 
 def _skipped(summed: Array, peaks: Index, steep: Index, rate: float, rise: Array) -> Index:
     """Those of the steep rises that lie 0.2 s from any peak though they rise 0.65 times as far as the nearest."""
     steep = steep[summed[steep] > 0.65 * rise.min()]
-    after = np.searchsorted(peaks, steep).clip(1, len(peaks) - 1)
+    after = np.minimum(np.maximum(peaks.searchsorted(steep), 1), len(peaks) - 1)
     nearest = after - (steep - peaks[after - 1] < peaks[after] - steep)
     missed = (np.abs(peaks[nearest] - steep) > 0.2 * rate) & (summed[steep] > 0.65 * rise[nearest])
     return np.asarray(steep[missed])
@@ -261,7 +269,7 @@ def _skipped(summed: Array, peaks: Index, steep: Index, rate: float, rise: Array
 def _rise_of(summed: Array, peaks: Index, rate: float) -> Array:
     """How far the signal rose within 0.16 s on the way to each peak, from its summed rises; blind to slow baseline."""
     around = peaks[:, None] + np.arange(-int(0.2 * rate), int(0.06 * rate) + 1)
-    return np.asarray(summed[around.clip(0, len(summed) - 1)].max(axis=1))
+    return np.asarray(np.maximum.reduce(summed.take(around, mode="clip"), axis=1))
 
 
 def _tall(x: Array, rate: float) -> Index:
@@ -332,31 +340,46 @@ def placed(x: Array, peaks: Index, rate: float) -> Array:
 
     The rise has ended where the slope is a tenth of its steepest; a maximum up to 60 ms later is the systolic peak.
     """
+    return _placed_each(x, (peaks,), rate)[0]
+
+
+def _placed_each(x: Array, answers: Sequence[Index], rate: float) -> list[Array]:
+    """`placed` for each of several answers, looked at together."""
+    peaks = np.concatenate(answers)
     if not len(peaks):
-        return np.empty(0)
-    reach = min(int(_RISE_S * rate), len(x) - 2)
-    slope = np.diff(x)
-    index = peaks[:, None] + np.arange(-reach, 0)
-    before = np.concatenate(([0], peaks[:-1]))
-    values = np.where(index >= before[:, None], slope[index.clip(0)], -np.inf)
-    rise = values.argmax(axis=1)
-    steepest = values[np.arange(len(peaks)), rise]
-    ended = (values < 0.1 * steepest[:, None]) & (np.arange(reach) > rise[:, None])
-    end = np.where((steepest > 0) & ended.any(axis=1), ended.argmax(axis=1) + peaks - reach, peaks)
+        return [np.empty(0) for _ in answers]
+    before = np.concatenate([np.concatenate(([0], found[:-1])) for found in answers if len(found)])
+    end = _risen(x, peaks, before, rate)
     tops = np.flatnonzero((x[1:-1] >= x[:-2]) & (x[1:-1] > x[2:])) + 1
-    if not len(tops):
-        return end.astype(np.float64)
-    top = tops[np.searchsorted(tops, end).clip(max=len(tops) - 1)]
-    near = (top >= end) & (top - end <= 0.06 * rate)
-    return np.unique(np.where(near, _refine(x, np.where(near, top, 1)), end))
+    ends = end.astype(np.float64)
+    if len(tops):
+        top = tops.take(tops.searchsorted(end), mode="clip")
+        near = (top >= end) & (top - end <= 0.06 * rate)
+        ends = np.where(near, _refine(x, np.where(near, top, 1)), ends)
+    edges = [0, *itertools.accumulate(len(found) for found in answers)]
+    return [np.unique(ends[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def _risen(x: Array, peaks: Index, before: Index, rate: float) -> Index:
+    """Where the rise to each peak from the one `before` has ended, both (B,)."""
+    reach = min(int(_RISE_S * rate), len(x) - 2)
+    slope, back = x[1:] - x[:-1], np.arange(-reach, 0)
+    index = peaks[:, None] + back
+    values = np.where(index >= before[:, None], slope.take(index, mode="clip"), -np.inf)
+    rise, steepest = values.argmax(axis=1), np.maximum.reduce(values, axis=1)
+    ended = (values < 0.1 * steepest[:, None]) & (back > (rise - reach)[:, None])
+    first = ended.argmax(axis=1)
+    found = (steepest > 0) & ended[np.arange(len(first)), first]
+    return np.where(found, first + peaks - reach, peaks)
 
 
 def _climb(x: Array, index: Index, reach: int) -> Index:
     """The highest sample within `reach` of each index."""
     if not len(index):
         return index
-    around = np.clip(index[:, None] + np.arange(-reach, reach + 1), 0, len(x) - 1)
-    return np.asarray(around[np.arange(len(index)), x[around].argmax(axis=1)])
+    around = index[:, None] + np.arange(-reach, reach + 1)
+    best = index - reach + x.take(around, mode="clip").argmax(axis=1)
+    return np.minimum(np.maximum(best, 0), len(x) - 1)
 
 
 def _drop_small(x: Array, peaks: Index) -> Index:
@@ -392,4 +415,4 @@ def _refine(x: Array, peaks: Index) -> Array:
     left, top, right = x[peaks - 1], x[peaks], x[peaks + 1]
     bend = left - 2 * top + right
     shift = np.divide(left - right, 2 * bend, out=np.zeros(len(peaks)), where=bend < 0)
-    return np.asarray(peaks + np.clip(shift, -0.5, 0.5))
+    return np.asarray(peaks + np.minimum(np.maximum(shift, -0.5), 0.5))

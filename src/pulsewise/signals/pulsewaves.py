@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsewise.signals.beats import Beats, find_beats
-from pulsewise.signals.chain import plan
+from pulsewise.signals.chain import Chain, plan
 from pulsewise.signals.front import samples_and_mask
 from pulsewise.signals.measured import Value, abstain
+from pulsewise.signals.order import median
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -101,18 +103,24 @@ def fiducials(ppg: ArrayLike, rate: float, beats: Beats | None = None, *, valid:
     if not mask.all():
         at = np.arange(len(x))
         filled = np.interp(at, at[mask], x[mask])
-    band = (0.0, LOWPASS_HZ) if rate > 2.5 * LOWPASS_HZ else None
-    grid = plan(rate, band=band, rate_out=GRID_HZ).run(filled)
-    grid *= beats.polarity
-    step = np.append(beats.intervals(), np.nan)
-    usual = float(np.nanmedian(step)) if np.isfinite(step).any() else 0.8
-    after = np.where(np.isfinite(step), step, usual)
+    grid = _to_grid(rate).run(filled)
+    if beats.polarity < 0:
+        grid = -grid
+    step = np.concatenate((beats.intervals(), [np.nan]))
+    known = np.isfinite(step)
+    after = np.where(known, step, median(step[known]) if known.any() else 0.8)
     before = np.concatenate((after[:1], after[:-1]))
     blocks = [slice(k, k + _BLOCK) for k in range(0, len(beats), _BLOCK)]
     parts = [_block(grid, mask, rate, beats.time[rows], before[rows], after[rows]) for rows in blocks]
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     heights = {name[2:]: merged.pop(name) for name in list(merged) if name.startswith("h_")}
     return Fiducials(height=heights, **merged)
+
+
+@lru_cache(maxsize=16)
+def _to_grid(rate: float) -> Chain:
+    """The low-pass from `rate` (Hz) to `GRID_HZ`."""
+    return plan(rate, band=(0.0, LOWPASS_HZ) if rate > 2.5 * LOWPASS_HZ else None, rate_out=GRID_HZ)
 
 
 def _block(
@@ -124,14 +132,15 @@ def _block(
     offset = np.arange(-int(begin.max() * GRID_HZ) - _EDGE, int(end.max() * GRID_HZ) + _EDGE + 1)
     offsets, times = offset / GRID_HZ, place / GRID_HZ
     rows = _rows(x, place + int(offset[0]), len(offset))
-    inside = (offsets > -begin[:, None]) & (offsets < end[:, None])
-    inside[:1] &= place[:1, None] + offset >= 0
-    inside[-4:] &= place[-4:, None] + offset < len(x)
+    first = np.maximum(offsets.searchsorted(-begin, "right"), -place - offset[0])
+    last = np.minimum(offsets.searchsorted(end), len(x) - place - offset[0])
     good = np.ones(len(rows), dtype=bool)
     if not mask.all():
+        column = np.arange(len(offsets))
+        inside = (column >= first[:, None]) & (column < last[:, None])
         sample = np.clip(np.rint((times[:, None] + offsets) * rate).astype(np.int64), 0, len(mask) - 1)
         good = mask[sample].mean(axis=1, where=inside) > 0.97
-    return _points(rows, offsets, times, inside, duration, good)
+    return _points(_Pulses(rows, first, last), offsets, times, duration, good)
 
 
 def _rows(x: Array, first: Index, count: int) -> Array:
@@ -141,65 +150,76 @@ def _rows(x: Array, first: Index, count: int) -> Array:
     return np.asarray(x[np.clip(first[:, None] + np.arange(count), 0, len(x) - 1)])
 
 
-def _points(
-    rows: Array, offsets: Array, times: Array, inside: NDArray[np.bool_], duration: Array, good: NDArray[np.bool_]
-) -> dict[str, Array]:
-    zero = int(np.searchsorted(offsets, 0.0))
-    column, line = np.arange(len(offsets)), np.arange(len(rows))
-    slope = _slope(rows)
-    bend = _slope(slope)
+class _Pulses:
+    """Pulses side by side, shape (B, L), each with the columns `first` to `last` (not included) that are its own, (B,).
 
-    def highest(values: Array, low: Any, high: Any) -> Index:
-        """Place of the highest value from low to high (not included), -1 where there is none."""
-        part = _columns(low, high, len(column))
-        there = inside[:, part] & (column[part] >= low[:, None]) & (column[part] < high[:, None])
-        masked = np.where(there, values[:, part], -np.inf)
-        top = masked.argmax(axis=1)
-        return np.where(there[line, top], top + part.start, -1).astype(np.int64)
+    Places are columns, one of each pulse, shape (B,); -1 where there is none.
+    """
 
-    def turn(values: Array, low: Any, high: Any) -> Index:
-        """Place of the first local maximum strictly between low and high, -1 where there is none."""
-        part = _columns(np.where(low >= 0, low, high), high, len(column))
-        near = values[:, part]
-        peak = np.zeros(near.shape, dtype=bool)
-        peak[:, 1:-1] = (near[:, 1:-1] >= near[:, :-2]) & (near[:, 1:-1] > near[:, 2:])
-        peak &= inside[:, part] & (column[part] > low[:, None]) & (column[part] < high[:, None])
+    def __init__(self, rows: Array, first: Index, last: Index) -> None:
+        self.rows, self.first, self.last = rows, first, last
+        self.column = np.arange(rows.shape[1])
+        self._starts = np.arange(len(rows)) * rows.shape[1]
+
+    def at(self, values: Array, places: Index) -> Array:
+        """The values (B, L) at the places; at the first column where there is none."""
+        return values.take(self._starts + np.maximum(places, 0))
+
+    def highest(self, values: Array, low: Any, high: Any) -> Index:
+        """Places of the highest values from low to high (not included)."""
+        low, high = np.maximum(low, self.first), np.minimum(high, self.last)
+        part = _columns(low, high, len(self.column))
+        column = self.column[part]
+        there = (column >= low[:, None]) & (column < high[:, None])
+        top = np.where(there, values[:, part], -np.inf).argmax(axis=1) + part.start
+        return np.where((top >= low) & (top < high), top, -1)
+
+    def turn(self, values: Array, low: Index, high: Any) -> Index:
+        """Places of the first local maximum strictly between low and high, none where low is none."""
+        above, high = np.maximum(low + 1, self.first), np.minimum(high, self.last)
+        high = np.where(low >= 0, high, -1)
+        part = _columns(np.where(low >= 0, above, len(self.column)), high, len(self.column))
+        near, column = values[:, part], self.column[part][1:-1]
+        peak = (near[:, 1:-1] >= near[:, :-2]) & (near[:, 1:-1] > near[:, 2:])
+        peak &= (column >= above[:, None]) & (column < high[:, None])
         top = peak.argmax(axis=1)
-        return np.where(peak[line, top] & (low >= 0), top + part.start, -1).astype(np.int64)
+        return np.where(peak[np.arange(len(peak)), top], top + part.start + 1, -1)
 
-    begin, ends = np.zeros(len(rows)), np.full(len(rows), float(len(offsets)))
-    near = int(0.08 * GRID_HZ)
-    systolic = highest(rows, begin + zero - near, begin + zero + near + 1)
-    steepest = highest(slope, begin, systolic.astype(float))
-    onset = highest(-rows, begin, steepest.astype(float))
-    end = highest(-rows, systolic + 0.5 * duration * GRID_HZ - (0.1 * GRID_HZ), ends)
-    a = highest(bend, onset.astype(float) - near, systolic.astype(float))
-    b = highest(-bend, a.astype(float), systolic + 0.12 * GRID_HZ)
+
+def _points(p: _Pulses, offsets: Array, times: Array, duration: Array, good: NDArray[np.bool_]) -> dict[str, Array]:
+    rows, zero, near = p.rows, int(offsets.searchsorted(0.0)), int(0.08 * GRID_HZ)
+    slope, fallen = _slope(rows), -rows
+    bend = _slope(slope)
+    sunken = -bend
+    systolic = p.highest(rows, zero - near, zero + near + 1)
+    steepest = p.highest(slope, 0, systolic)
+    onset = p.highest(fallen, 0, steepest)
+    end = p.highest(fallen, systolic + 0.5 * duration * GRID_HZ - (0.1 * GRID_HZ), p.last)
+    a = p.highest(bend, onset - near, systolic)
+    b = p.highest(sunken, a, systolic + 0.12 * GRID_HZ)
     two_thirds = systolic + 0.67 * duration * GRID_HZ
-    e = highest(bend, systolic + 0.08 * GRID_HZ, two_thirds)
-    c = turn(bend, b.astype(float), e.astype(float))
-    d = _lowest_between(bend, np.where(c >= 0, c, b), e)
-    notch = turn(-rows, systolic + 0.06 * GRID_HZ, two_thirds)
-    diastolic = turn(rows, np.where(notch >= 0, notch, -1).astype(float), two_thirds + 0.15 * GRID_HZ)
-    foot, top = rows[line, onset.clip(0)], rows[line, systolic.clip(0)]
-    second = rows[line, diastolic.clip(0)]
+    e = p.highest(bend, systolic + 0.08 * GRID_HZ, two_thirds)
+    c = p.turn(bend, b, e)
+    d = p.highest(sunken, c + 1, e)
+    notch = p.turn(fallen, systolic + int(0.06 * GRID_HZ), two_thirds)
+    diastolic = p.turn(rows, notch, two_thirds + 0.15 * GRID_HZ)
+    foot, top, second = p.at(rows, onset), p.at(rows, systolic), p.at(rows, diastolic)
     least = np.maximum(_PROMINENT * (top - foot), 0)  # less is a ripple
-    hard = (notch >= 0) & (diastolic >= 0) & (second - rows[line, notch.clip(0)] >= least)
-    shoulder = turn(slope, e.astype(float) - 2, two_thirds + 0.1 * GRID_HZ)
-    after = highest(-slope, shoulder.astype(float), shoulder + 0.15 * GRID_HZ)
-    soft = slope[line, shoulder.clip(0)] - slope[line, after.clip(0)] >= _PROMINENT * slope[line, steepest.clip(0)]
+    hard = (notch >= 0) & (diastolic >= 0) & (second - p.at(rows, notch) >= least)
+    shoulder = p.turn(slope, e - 2, two_thirds + 0.1 * GRID_HZ)
+    after = p.highest(-slope, shoulder, shoulder + 0.15 * GRID_HZ)
+    soft = p.at(slope, shoulder) - p.at(slope, after) >= _PROMINENT * p.at(slope, steepest)
     soft &= ~hard & (e >= 0) & (shoulder >= 0) & (after >= 0)
     notch = np.where(hard, notch, np.where(soft, e, -1))
     diastolic = np.where(hard, diastolic, np.where(soft, shoulder, -1))
-    low = rows[line, diastolic.clip(0)] - foot < _SECOND * (top - foot)  # in the valley between two pulses
+    low = p.at(rows, diastolic) - foot < _SECOND * (top - foot)  # in the valley between two pulses
     notch, diastolic = np.where(low, -1, notch), np.where(low, -1, diastolic)
-    whole = good & (onset >= 0) & (systolic > onset)
     found = {"onset": onset, "systolic": systolic, "notch": notch, "diastolic": diastolic, "a": a, "b": b,
              "c": np.where(d >= 0, c, -1), "d": np.where(c >= 0, d, -1), "e": e, "end": end}  # fmt: skip
-    out = {
-        name: np.where((place >= 0) & whole, times + offsets[place.clip(0)], np.nan) for name, place in found.items()
-    }
-    return out | _heights(rows, bend, found, whole, inside, column)
+    whole = good & (onset >= 0) & (systolic > onset)
+    places = np.stack(list(found.values()))
+    seconds = np.where((places >= 0) & whole, times + offsets[np.maximum(places, 0)], np.nan)
+    return dict(zip(found, seconds, strict=True)) | _heights(p, bend, found, whole)
 
 
 def _columns(low: Any, high: Any, count: int) -> slice:
@@ -216,36 +236,22 @@ def _slope(rows: Array) -> Array:
     return out
 
 
-def _lowest_between(values: Array, low: Index, high: Index) -> Index:
-    column = np.arange(values.shape[1])
-    there = (column > low[:, None]) & (column < high[:, None])
-    masked = np.where(there, values, np.inf)
-    return np.where(there.any(axis=1), masked.argmin(axis=1), -1).astype(np.int64)
-
-
-def _heights(
-    rows: Array,
-    bend: Array,
-    found: dict[str, Index],
-    whole: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
-    column: Index,
-) -> dict[str, Array]:
-    line = np.arange(len(rows))
-    onset, end = found["onset"].clip(0), found["end"].clip(0)
-    foot = rows[line, onset]
-    last = np.where(found["end"] >= 0, rows[line, end], foot)
-    tilt = np.where(found["end"] > found["onset"], (last - foot) / np.maximum(end - onset, 1), 0.0)
+def _heights(p: _Pulses, bend: Array, found: dict[str, Index], whole: NDArray[np.bool_]) -> dict[str, Array]:
+    rows, onset, end = p.rows, found["onset"], found["end"]
+    foot = p.at(rows, onset)
+    last = np.where(end >= 0, p.at(rows, end), foot)
+    tilt = np.where(end > onset, (last - foot) / np.maximum(np.maximum(end, 0) - np.maximum(onset, 0), 1), 0.0)
     out = {}
     for name in ("systolic", "notch", "diastolic"):
         place = found[name]
-        height = rows[line, place.clip(0)] - foot - tilt * (place - onset)
+        height = p.at(rows, place) - foot - tilt * (place - np.maximum(onset, 0))
         out[f"h_{name}"] = np.where((place >= 0) & whole, height, np.nan)
     for name in "abcde":
-        out[f"h_{name}"] = np.where((found[name] >= 0) & whole, bend[line, found[name].clip(0)], np.nan)
-    level = foot[:, None] + tilt[:, None] * (column - onset[:, None]) + out["h_systolic"][:, None] / 2
-    above = inside & (column >= onset[:, None]) & (column <= end[:, None]) & (rows > level)
-    out["width_50"] = np.where(whole & (found["end"] >= 0), above.sum(axis=1) / GRID_HZ, np.nan)
+        out[f"h_{name}"] = np.where((found[name] >= 0) & whole, p.at(bend, found[name]), np.nan)
+    first = np.maximum(onset, 0)[:, None]
+    level = foot[:, None] + tilt[:, None] * (p.column - first) + out["h_systolic"][:, None] / 2
+    above = (p.column >= first) & (p.column <= end[:, None]) & (rows > level)
+    out["width_50"] = np.where(whole & (end >= 0), np.count_nonzero(above, axis=1) / GRID_HZ, np.nan)
     return out
 
 

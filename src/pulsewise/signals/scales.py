@@ -11,6 +11,8 @@ the work signal has no baseline.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,19 +42,23 @@ def peaks_by_scale(x: Array, rate: float) -> NDArray[np.int64]:
     counts, candidates, extent = _scalogram(np.asarray(x, dtype=np.float32), widest, hop)
     blocks = counts.shape[1]
     width = min(_HOPS, blocks)
-    total = np.concatenate((np.zeros((widest, 1), dtype=np.int64), counts.cumsum(axis=1, dtype=np.int64)), axis=1)
-    start = np.clip(np.arange(blocks) - (width - 1) // 2, 0, blocks - width)
-    scale = _narrowest(
-        (total[:, start + width] - total[:, start]) / _compared(length, widest, start * hop, width * hop)
-    )
+    start, compared = _windows(length, widest, hop, blocks, width)
+    total = np.zeros((widest, blocks + 1), dtype=np.int64)
+    np.add.accumulate(counts, axis=1, out=total[:, 1:])
+    scale = _narrowest((total[:, start + width] - total[:, start]) / compared)
     return candidates[extent >= scale[candidates // hop]]
 
 
-def _compared(length: int, widest: int, start: NDArray[np.int64], size: int) -> Array:
-    """How many samples of each window (H,) have neighbours on both sides at each scale, shape (widest, H)."""
-    scale = np.arange(1, widest + 1)[:, None]
-    inside = np.minimum(start + size, length - scale) - np.maximum(start, scale)
-    return np.asarray(np.maximum(inside, 0.2 * min(size, length)), dtype=np.float64)
+@lru_cache(maxsize=2)
+def _windows(length: int, widest: int, hop: int, blocks: int, width: int) -> tuple[NDArray[np.int64], Array]:
+    """First hop of the window around each hop, (H,), and how many of its samples have neighbours on both sides.
+
+    At each scale, shape (widest, H); at least a fifth of the window.
+    """
+    start = np.clip(np.arange(blocks) - (width - 1) // 2, 0, blocks - width)
+    scale, first, size = np.arange(1, widest + 1)[:, None], start * hop, width * hop
+    inside = np.minimum(first + size, length - scale) - np.maximum(first, scale)
+    return start, np.maximum(inside, 0.2 * min(size, length)).astype(np.float64)
 
 
 def _narrowest(counts: Array) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from pulsewise.signals import front
 from pulsewise.signals.beats import Beats, Search
 from pulsewise.signals.front import Samples
 from pulsewise.signals.measured import WindowMeasures
+from pulsewise.signals.order import median
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -64,7 +65,7 @@ def per_second(
 def _faults(x: Samples, mask: Mask, rate: float, count: int) -> tuple[Array, Array, Array]:
     """Share of each second that is missing, stands still (half a second on), or is at the rails of its surroundings."""
     edges = np.rint(np.arange(count + 1) * rate).astype(np.int64)
-    length = np.maximum(np.diff(edges), 1)
+    length = np.maximum(edges[1:] - edges[:-1], 1)
 
     def share(of: Mask) -> Array:
         if not of.any():
@@ -98,24 +99,25 @@ def _alike(rate: float, seen: Search, beats: Beats, count: int) -> Array:
         if len(mine) < 3:
             continue
         rows = _rows(part.samples, (mine - part.offset / rate) * part.rate, part.rate)
-        total = np.concatenate((np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)))
+        total = np.zeros((len(rows) + 1, rows.shape[1]))
+        np.add.accumulate(rows, axis=0, out=total[1:])
         at = np.arange(len(rows))
         low, high = np.maximum(at - _REACH, 0), np.minimum(at + _REACH + 1, len(rows))
         others = total[high] - total[low] - rows
         norm = np.sqrt(np.einsum("ij,ij->i", others, others) * np.einsum("ij,ij->i", rows, rows))
         like = np.einsum("ij,ij->i", rows, others) / np.maximum(norm, 1e-300)
-        each = np.clip((like - _LOW) / (_HIGH - _LOW), 0, 1)
-        inside = np.flatnonzero((middle > part.first / rate) & (middle < part.last / rate))
-        right = np.searchsorted(mine, middle[inside]).clip(1, len(mine) - 1)
-        nearest = np.minimum(np.abs(mine[right] - middle[inside]), np.abs(mine[right - 1] - middle[inside]))
+        each = np.minimum(np.maximum((like - _LOW) / (_HIGH - _LOW), 0), 1)
+        inside = slice(*middle.searchsorted((part.first / rate, part.last / rate)))
+        here = middle[inside]
+        right = np.minimum(np.maximum(mine.searchsorted(here), 1), len(mine) - 1)
+        nearest = np.minimum(np.abs(mine[right] - here), np.abs(mine[right - 1] - here))
         value = (each[right] + each[right - 1]) / 2
-        out[inside] = np.where(nearest > _NO_BEAT * float(np.median(np.diff(mine))), 0.0, value)
+        out[inside] = np.where(nearest > _NO_BEAT * median(mine[1:] - mine[:-1]), 0.0, value)
     return out
 
 
 def _rows(y: Array, places: Array, rate: float) -> Array:
     """Work samples around each beat less their mean, shape (B, L)."""
     offsets = np.arange(int(_SPAN_S[0] * rate), int(_SPAN_S[1] * rate) + 1)
-    index = np.clip(np.rint(places).astype(np.int64)[:, None] + offsets, 0, len(y) - 1)
-    rows = y[index]
-    return np.asarray(rows - rows.mean(axis=1, keepdims=True))
+    rows = y.take(np.rint(places).astype(np.int64)[:, None] + offsets, mode="clip")
+    return np.asarray(rows - np.add.reduce(rows, axis=1)[:, None] / len(offsets))
