@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsewise.signals import rivals, rpeaks, spectra
+from pulsewise.signals import front, rivals, rpeaks, spectra
 from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.front import Samples, Stretch
 from pulsewise.signals.order import median
@@ -218,7 +218,7 @@ def _spectrum(y: Array, rate: float, places: Array) -> tuple[float, float, float
 
 def _above(x: Samples, mask: NDArray[np.bool_], rate: float) -> float:
     """Log of the median spectral density from 8.5 to 40 Hz over the mean density from 0.6 to 5 Hz, -3 to 0.5."""
-    part = np.where(mask, x, x[mask].mean())[-min(len(x), int(60 * rate)) :].astype(np.float64)
+    part = front.filled(x, mask)[-min(len(x), int(60 * rate)) :]
     t, square = spectra.line(len(part))
     part -= np.add.reduce(part) / len(part)
     part -= t * (float(t @ part) / square)

@@ -24,12 +24,13 @@ _RAILS = tuple(float(2**bits - 1) for bits in (8, 10, 12, 14, 16, 18, 20, 22, 24
 
 def find(x: Samples, mask: Mask, rate: float, kind: str) -> tuple[str, ...]:
     """Faults of samples (T,): reasons of `core.estimate.REASONS`, and `square` for a square wave."""
-    if not len(x) or mask.mean() < _LEAST_VALID:
+    there = int(np.count_nonzero(mask))
+    if not len(x) or there / len(x) < _LEAST_VALID:
         return ("gap",) if len(x) and len(x) / rate >= SHORTEST_S else ("too_short",)
-    if mask.sum() / rate < SHORTEST_S:
+    if there / rate < SHORTEST_S:
         return ("too_short",)
-    values = x[mask]
-    low, high = float(values.min()), float(values.max())
+    values = x if there == len(x) else x[mask]
+    low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
     if high - low <= _ROUNDING * max(abs(high), abs(low)):
         return ("flat", "no_contact") if low == 0 or low in _RAILS else ("flat",)
     if _straight(values):
@@ -82,11 +83,13 @@ def is_square(values: Samples, low: float, high: float, rate: float, kind: str) 
     step = levels[1] - levels[0]
     if min(share, 1 - share) < (0.2 if kind == "ecg" else 0.04):
         return False
-    spread = float(np.abs(values - np.where(above, levels[1], levels[0])).mean())
-    between = int(np.count_nonzero(np.abs(values - middle) < 0.25 * step))
     crossings = int(np.count_nonzero(above[1:] != above[:-1]))
-    often = crossings >= max(2.0, 0.7 * len(values) / rate)  # a single step of the baseline is no wave
-    return often and spread < 0.1 * step and between <= crossings * max(1.2, 0.012 * rate)
+    if crossings < max(2.0, 0.7 * len(values) / rate):  # a single step of the baseline is no wave
+        return False
+    between = int(np.count_nonzero(np.abs(values - middle) < 0.25 * step))
+    if between > crossings * max(1.2, 0.012 * rate):
+        return False
+    return float(np.abs(values - np.where(above, levels[1], levels[0])).mean()) < 0.1 * step
 
 
 def only_mains(x: Samples, mask: Mask, rate: float) -> bool:
@@ -94,7 +97,7 @@ def only_mains(x: Samples, mask: Mask, rate: float) -> bool:
 
     The trace is what the filters would leave of it in the pulse band.
     """
-    part = np.where(mask, x, x[mask].mean()).astype(np.float64)[: int(60 * rate)]
+    part = front.filled(x, mask)[: int(60 * rate)]
     part -= np.add.reduce(part) / len(part)
     window, where = _mains(len(part), rate)
     total, lines, pulse = (float(share) for share in where @ spectra.power(part * window))

@@ -84,6 +84,11 @@ def samples_and_mask(samples: ArrayLike, valid: ArrayLike | None) -> tuple[Sampl
     return x, mask
 
 
+def filled(x: Samples, mask: Mask) -> Array:
+    """A copy of samples (T,) with those that are missing at the mean of the others."""
+    return (x if mask.all() else np.where(mask, x, x[mask].mean())).astype(np.float64)
+
+
 def runs_of(mask: Mask) -> NDArray[np.int64]:
     """First and one past the last index of every run of True, shape (R, 2)."""
     edges = (mask[1:] != mask[:-1]).nonzero()[0] + 1

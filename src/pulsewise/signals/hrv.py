@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pulsewise.signals.beats import Beats
 from pulsewise.signals.measured import Value, abstain
+from pulsewise.signals.order import mean
 from pulsewise.signals.rate import usual_mask
 
 Array = NDArray[np.float64]
@@ -57,13 +58,14 @@ def hrv(beats: Beats, rhythm: str = "") -> dict[str, Value]:
     """
     seconds = beats.intervals()
     usual = usual_mask(seconds)
-    covered = float(np.nansum(seconds)) if len(seconds) else 0.0
+    known = seconds[np.isfinite(seconds)]
+    covered, count = float(np.add.reduce(known)), int(np.count_nonzero(usual))
     reasons: tuple[str, ...] = ()
     if rhythm in ("af", "ectopy"):
         reasons = ("not_sinus",)
-    elif usual.sum() < 8:
+    elif count < 8:
         reasons = ("few_beats",)
-    elif usual.sum() < LEAST_USUAL * np.isfinite(seconds).sum():
+    elif count < LEAST_USUAL * len(known):
         reasons = ("noise",)
     if reasons:
         return {name: abstain(*reasons) for name in SHORTEST_S}
@@ -82,7 +84,7 @@ def _value(value: float, half: float, unit: str) -> Value:
 
 def _time_domain(ms: Array, usual: NDArray[np.bool_], covered: float) -> dict[str, tuple[float, float]]:
     nn = ms[usual]
-    found = {"mean_nn": (float(nn.mean()), _half(nn))}
+    found = {"mean_nn": (mean(nn), _half(nn))}
     if covered < SHORTEST_S["rmssd"]:
         return found
     pairs = usual[1:] & usual[:-1]
@@ -103,8 +105,7 @@ def _time_domain(ms: Array, usual: NDArray[np.bool_], covered: float) -> dict[st
 def _half(values: Array) -> float:
     """Half the 0.9 interval of a mean, from the means of six batches in order (neighbours are alike)."""
     short, longer = divmod(len(values), _BATCHES)
-    lengths = np.full(_BATCHES, short)
-    lengths[:longer] += 1
+    lengths = np.array((*(short + 1,) * longer, *(short,) * (_BATCHES - longer)))
     total = np.concatenate(([0.0], np.add.accumulate(values)))
     ends = np.add.accumulate(lengths)
     means = (total[ends] - total[ends - lengths]) / lengths

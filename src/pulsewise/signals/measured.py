@@ -48,7 +48,7 @@ class Value:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if (self.value is None) != bool(self.reasons) or set(self.reasons) - set(REASONS):
+        if (self.value is None) != bool(self.reasons) or not all(reason in REASONS for reason in self.reasons):
             raise ValueError(f"a value or known reasons for having none are needed, not {self!r}")
 
     def to_dict(self) -> dict[str, Any]:

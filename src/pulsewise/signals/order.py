@@ -55,6 +55,15 @@ def medians(rows: Array, axis: int = 1) -> Array:
     return np.asarray((ordered.take(low, axis=axis) + ordered.take(high, axis=axis)) / 2)
 
 
+def edges(length: int, parts: int) -> list[int]:
+    """Where about equal parts of so many samples begin, and the end of the last.
+
+    >>> edges(10, 3)
+    [0, 3, 6, 10]
+    """
+    return [*(int(i * (length / parts)) for i in range(parts)), length]
+
+
 def quantile(ordered: Sequence[float], share: float) -> float:
     """Quantile of sorted values, two or more, between them by a straight line.
 

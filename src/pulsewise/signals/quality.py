@@ -18,6 +18,7 @@ from pulsewise.signals import faults, forest, front
 from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.evidence import PULSE, Evidence, look
 from pulsewise.signals.front import Samples
+from pulsewise.signals.order import edges
 
 Array = NDArray[np.float64]
 
@@ -113,9 +114,11 @@ def judge(
     if len(x) <= 1.5 * size:
         return _judge_block(x, mask, rate, kind, seen)
     count = round(len(x) / size)
-    edges = np.linspace(0, len(x), count + 1).astype(np.int64).tolist()
     seen = seen or search(x, mask, rate, kind)
-    parts = [_judge_block(x[a:b], mask[a:b], rate, kind, seen.cut(a, b, rate)) for a, b in itertools.pairwise(edges)]
+    parts = [
+        _judge_block(x[a:b], mask[a:b], rate, kind, seen.cut(a, b, rate))
+        for a, b in itertools.pairwise(edges(len(x), count))
+    ]
     return _together(parts, seen.beats)
 
 

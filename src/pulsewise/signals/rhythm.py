@@ -19,6 +19,7 @@ from pulsewise.core.limits import check_rate
 from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm
 from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.front import Samples
+from pulsewise.signals.order import edges
 from pulsewise.signals.quality import Judged, judge
 
 Array = NDArray[np.float64]
@@ -111,19 +112,19 @@ def rhythm(
         raise InputError("modality", f"rhythm is known of ppg and ecg, not of {kind!r}", where="kind")
     if len(x) < SHORTEST_S * check_rate(rate):
         return Rhythm("", float("nan"), ("too_short",))
-    edges = np.linspace(0, len(x), max(round(len(x) / rate / PIECE_S), 1) + 1).astype(np.int64)
+    ends = edges(len(x), max(round(len(x) / rate / PIECE_S), 1))
     seen = seen or search(x, mask, rate, kind)
     beats = seen.beats if beats is None else beats
-    if judged is not None and len(edges) > 2 and judged.quality.score < CLEAN:
+    if judged is not None and len(ends) > 2 and judged.quality.score < CLEAN:
         judged = None
     rows: list[Array] = []
     reasons: list[str] = []
-    for a, b in itertools.pairwise(edges.tolist()):
-        part = seen if len(edges) == 2 else seen.cut(a, b, rate)
+    for a, b in itertools.pairwise(ends):
+        part = seen if len(ends) == 2 else seen.cut(a, b, rate)
         row, why = _piece(x[a:b], mask[a:b], rate, kind, beats.within(a, b, rate), part, judged)
         rows += [row] if not why else []
         reasons += why
-    if 2 * len(rows) < len(edges) - 1 or not rows:
+    if 2 * len(rows) < len(ends) - 1 or not rows:
         return Rhythm("", float("nan"), tuple(dict.fromkeys(reasons)))
     shares = forest.load(f"rhythm_{kind}").shares(np.stack(rows))
     if shares.shape[1] < len(CLASSES):  # no class of noise

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.signals import spectra
-from pulsewise.signals.order import median
+from pulsewise.signals.order import edges, median
 
 Array = NDArray[np.float64]
 
@@ -29,11 +29,11 @@ def has_rival(y: Array, rate: float, places: Array) -> bool:
     beats and fibrillation leave as much, but broad. A longer signal is looked at in pieces of 10 s; most decide.
     """
     pieces = max(round(len(y) / rate / _PIECE_S), 1)
-    edges = np.linspace(0, len(y), pieces + 1).astype(np.int64).tolist()
-    cuts = places.searchsorted(edges).tolist()
+    ends = edges(len(y), pieces)
+    cuts = places.searchsorted(ends).tolist()
     held = 0
     for i in range(pieces):
-        held += _piece_has(y[edges[i] : edges[i + 1]], rate, places[cuts[i] : cuts[i + 1]])
+        held += _piece_has(y[ends[i] : ends[i + 1]], rate, places[cuts[i] : cuts[i + 1]])
         if 2 * held > pieces or 2 * (held + pieces - 1 - i) <= pieces:  # decided
             break
     return 2 * held > pieces

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pulsewise.signals.beats import Beats
 from pulsewise.signals.hrv import SHORTEST_S, hrv
 from pulsewise.signals.measured import Value, WindowMeasures, abstain
+from pulsewise.signals.order import mean
 from pulsewise.signals.pulsewaves import UNITS as WAVES
 from pulsewise.signals.pulsewaves import wave_values
 from pulsewise.signals.vitals import Channel
@@ -55,7 +56,7 @@ def summarise(windows: Sequence[WindowMeasures], one: Channel, groups: frozenset
     if "qt" in groups:
         found |= {name: mean_value(_each(windows, name)) for name in ("qt", "qtc")}
     scores = [w.quality for w in windows]
-    found["quality"] = float(np.mean(scores)) if scores else 0.0
+    found["quality"] = mean(np.array(scores)) if scores else 0.0
     found["polarity"] = -1 if sum(w.polarity for w in windows) < 0 else 1
     found["beats"] = len(one.beats)
     found["windows"] = len(windows)
@@ -94,7 +95,7 @@ def mean_value(values: Sequence[Value]) -> Value:
     known = [v for v in values if isinstance(v.value, float)]
     if not known:
         return abstain(*_commonest([reason for v in values for reason in v.reasons] or ["too_short"]))
-    value, low, high = (float(np.mean([getattr(v, part) for v in known])) for part in ("value", "low", "high"))
+    value, low, high = (mean(np.array([getattr(v, part) for v in known])) for part in ("value", "low", "high"))
     return replace(known[0], value=value, low=low, high=high)
 
 
@@ -107,7 +108,7 @@ def _rhythm(values: Sequence[Value]) -> Value:
     known = [v for v in values if v.value is not None]
     if not known:
         return abstain(*_commonest([reason for v in values for reason in v.reasons] or ["too_short"]))
-    probability = float(np.mean([float(v.more["af_probability"]) for v in known]))
+    probability = mean(np.array([float(v.more["af_probability"]) for v in known]))
     words = [str(v.value) for v in known]
     others = [word for word in words if word != "af"]
     share = words.count("af") / len(words)
