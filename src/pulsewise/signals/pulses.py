@@ -1,17 +1,13 @@
-"""Pulses of a PPG work signal: found by scale or by slope, looked at a second time where they seem irregular, placed.
-
-A pulse is placed at its systolic peak: the first maximum after its steepest rise. The highest point can be a later,
-reflected wave, and which of the two is higher changes with pressure, age and finger temperature from beat to beat.
-"""
+"""Pulses of a PPG work signal: found by scale or by slope, looked at a second time where they seem irregular, placed."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.signals.placing import placed, placed_each
 from pulsewise.signals.scales import peaks_by_scale
 
 Array = NDArray[np.float64]
@@ -24,7 +20,6 @@ _AROUND = 8
 _LOOK_S = 5.0
 _UNSTEADY = 0.14
 _BETTER, _LESS = 0.7, 0.1  # clearly steadier: by this share, or by this much
-_RISE_S = 0.6
 
 
 def polarity_of(work: list[Array], rate: float) -> int:
@@ -70,7 +65,7 @@ def by_scale_and_slope(x: Array, rate: float, *, rises: bool = True) -> tuple[Ar
     best, odd = unsteadiness(summed, peaks, steep, rate, centres, few=0.4)
     doubtful = (best > _UNSTEADY) & odd
     answers = (peaks, _steepest(summed, rate)) if rises else (peaks,)
-    places, *risen = _placed_each(x, answers, rate)
+    places, *risen = placed_each(x, answers, rate)
 
     def look(part: slice, blocks: slice, near: Array, here: Mask) -> Array:
         inside = peaks[(peaks >= part.start) & (peaks < part.stop)] - part.start
@@ -335,51 +330,13 @@ def _merge(places: Array, other: Array, swap: Mask, rate: float) -> Array:
     return np.asarray(both[np.concatenate(([True], gaps > 0.35 * usual))])
 
 
-def placed(x: Array, peaks: Index, rate: float) -> Array:
-    """Where each pulse has risen, between samples: the first maximum after its steepest rise, or the shoulder there.
-
-    The rise has ended where the slope is a tenth of its steepest; a maximum up to 60 ms later is the systolic peak.
-    """
-    return _placed_each(x, (peaks,), rate)[0]
-
-
-def _placed_each(x: Array, answers: Sequence[Index], rate: float) -> list[Array]:
-    """`placed` for each of several answers, looked at together."""
-    peaks = np.concatenate(answers)
-    if not len(peaks):
-        return [np.empty(0) for _ in answers]
-    before = np.concatenate([np.concatenate(([0], found[:-1])) for found in answers if len(found)])
-    end = _risen(x, peaks, before, rate)
-    tops = np.flatnonzero((x[1:-1] >= x[:-2]) & (x[1:-1] > x[2:])) + 1
-    ends = end.astype(np.float64)
-    if len(tops):
-        top = tops.take(tops.searchsorted(end), mode="clip")
-        near = (top >= end) & (top - end <= 0.06 * rate)
-        ends = np.where(near, _refine(x, np.where(near, top, 1)), ends)
-    edges = [0, *itertools.accumulate(len(found) for found in answers)]
-    return [np.unique(ends[a:b]) for a, b in itertools.pairwise(edges)]
-
-
-def _risen(x: Array, peaks: Index, before: Index, rate: float) -> Index:
-    """Where the rise to each peak from the one `before` has ended, both (B,)."""
-    reach = min(int(_RISE_S * rate), len(x) - 2)
-    slope, back = x[1:] - x[:-1], np.arange(-reach, 0)
-    index = peaks[:, None] + back
-    values = np.where(index >= before[:, None], slope.take(index, mode="clip"), -np.inf)
-    rise, steepest = values.argmax(axis=1), np.maximum.reduce(values, axis=1)
-    ended = (values < 0.1 * steepest[:, None]) & (back > (rise - reach)[:, None])
-    first = ended.argmax(axis=1)
-    found = (steepest > 0) & ended[np.arange(len(first)), first]
-    return np.where(found, first + peaks - reach, peaks)
-
-
 def _climb(x: Array, index: Index, reach: int) -> Index:
     """The highest sample within `reach` of each index."""
     if not len(index):
         return index
     around = index[:, None] + np.arange(-reach, reach + 1)
     best = index - reach + x.take(around, mode="clip").argmax(axis=1)
-    return np.minimum(np.maximum(best, 0), len(x) - 1)
+    return np.asarray(np.minimum(np.maximum(best, 0), len(x) - 1))
 
 
 def _drop_small(x: Array, peaks: Index) -> Index:
@@ -408,11 +365,3 @@ def _among(values: Array, share: float = 0.5, width: int = 9) -> Array:
     padded = np.concatenate((values[half:0:-1], values, values[-2 : -half - 2 : -1]))
     around = padded[np.arange(len(values))[:, None] + np.arange(2 * half + 1)]
     return np.asarray(np.sort(around, axis=1)[:, round(share * 2 * half)])
-
-
-def _refine(x: Array, peaks: Index) -> Array:
-    """Places of the peaks between samples, by the parabola through the three highest samples."""
-    left, top, right = x[peaks - 1], x[peaks], x[peaks + 1]
-    bend = left - 2 * top + right
-    shift = np.divide(left - right, 2 * bend, out=np.zeros(len(peaks)), where=bend < 0)
-    return np.asarray(peaks + np.minimum(np.maximum(shift, -0.5), 0.5))

@@ -163,7 +163,7 @@ class _Pulses:
 
     def at(self, values: Array, places: Index) -> Array:
         """The values (B, L) at the places; at the first column where there is none."""
-        return values.take(self._starts + np.maximum(places, 0))
+        return np.asarray(values.take(self._starts + np.maximum(places, 0)))
 
     def highest(self, values: Array, low: Any, high: Any) -> Index:
         """Places of the highest values from low to high (not included)."""
