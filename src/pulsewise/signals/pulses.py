@@ -1,4 +1,4 @@
-"""Pulses of a PPG work signal: found by scale or by slope, looked at a second time where they seem irregular, placed."""
+"""Pulses of a PPG work signal: found by scale or by slope, and looked at a second time where they seem irregular."""
 
 from __future__ import annotations
 
