@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pulsewise.core.errors import InputError
@@ -91,3 +92,11 @@ def test_row_10_one_wrong_stamp_takes_no_memory(tmp_path: Path) -> None:
         open_file(tmp_path / "a.csv")
     assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("rate", [3.6e-310, 1e-12])
+def test_row_2_a_rate_so_low_that_its_duration_is_no_number(rate: float, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", ppg=np.arange(400.0), fs=rate)
+    with pytest.raises(InputError) as caught:
+        open_file(tmp_path / "a.npz")
+    assert caught.value.code == "sampling_rate"

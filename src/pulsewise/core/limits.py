@@ -19,6 +19,8 @@ CHANNELS = 64
 SAMPLES = 2**28
 """Samples of one channel."""
 RATE_HZ = 10_000.0
+SLOWEST_HZ = 1e-5
+"""A sample a day; what is slower is no signal, and its length in seconds may be no number."""
 HEADER_BYTES = 64 * 2**10
 LINE_BYTES = 64 * 2**10
 JSON_DEPTH = 20
@@ -31,7 +33,7 @@ def check_rate(rate: float | None, *, where: str = "") -> float:
     >>> check_rate(125)
     125.0
     """
-    if rate is None or not math.isfinite(rate) or not 0 < rate <= RATE_HZ:
+    if rate is None or not math.isfinite(rate) or not SLOWEST_HZ <= rate <= RATE_HZ:
         came = "none was found" if rate is None else f"{rate:g} came"
         raise InputError(
             "sampling_rate",
