@@ -94,3 +94,32 @@ def test_mouse_keys_touch_and_address_move_the_same_view(tab: Callable[..., Any]
     assert pinched["t0"] >= 0
     assert path in address
     one.clean()
+
+
+def test_several_channels_lie_under_each_other_on_the_same_time(tab: Callable[..., Any], tmp_path: Path) -> None:
+    from pulsewise.formats import npz
+    from pulsewise.simulate.continuous import recording
+
+    npz.write(recording(60.0, channels=("ecg", "ppg"), rate=125.0, seed=4).recording, tmp_path / "two.npz")
+    one = tab()
+    one.upload(tmp_path / "two.npz")
+    state = one.settled()
+    (other,) = state["companions"]
+    assert {state["channel"], other["channel"]} == {"ecg", "ppg"}, "the other one is there without being asked for"
+    lane = one.get(f"lane-{other['channel']}")
+    whole = one.until(lambda s: s["companions"][0]["points"] > 2000)
+    box = lane.bounding_box()
+    one.open.mouse.move(box["x"] + 900, box["y"] + 50)
+    one.open.mouse.down()
+    one.open.mouse.move(box["x"] + 500, box["y"] + 50, steps=4)
+    one.open.mouse.up()
+    one.until(lambda s: s["t0"] > whole["t0"] and not s["loading"])
+    one.looks("viewer-two")
+    one.focus("also-box")
+    one.open.keyboard.press("Space")
+    one.until(lambda s: s["companions"] == [])
+    assert lane.count() == 0
+    one.open.wait_for_timeout(300)
+    one.open.reload()
+    assert one.settled()["companions"] == [], "the address says what is shown"
+    one.clean()

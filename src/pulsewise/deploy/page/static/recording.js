@@ -2,6 +2,7 @@
 
 import { get, offered, post } from "./api.js";
 import { BeatEditor } from "./beats.js";
+import { Companions, usual } from "./companions.js";
 import { facts, detected } from "./detected.js";
 import { $, busy, empty, fill, h, problem } from "./dom.js";
 import { explanation } from "./explanation.js";
@@ -20,7 +21,7 @@ const LONG_S = 6 * 3600;
 const id = location.pathname.split("/")[2];
 const path = `/api/recordings/${encodeURIComponent(id)}`;
 const asked = new URLSearchParams(location.search);
-const state = { one: null, measured: null, channel: null, predicted: null, model: asked.get("model") || "", quantity: asked.get("quantity") || "", references: [] };
+const state = { one: null, measured: null, channel: null, predicted: null, model: asked.get("model") || "", quantity: asked.get("quantity") || "", also: asked.has("also") ? asked.get("also").split(",") : null, references: [] };
 let [scope, view, editor] = [null, null, null];
 let failed = null;
 
@@ -45,8 +46,8 @@ async function open() {
   fill($("what"), detected(one));
   $("result-link").href = `${location.pathname}/result`;
   $("to-result").href = `${location.pathname}/result`;
-  const usual = one.channels.find((c) => ["ppg", "ecg", "abp"].includes(c.kind)) || one.channels[0];
-  state.channel = one.channels.find((c) => c.name === asked.get("channel")) || usual;
+  const main = one.channels.find((c) => ["ppg", "ecg", "abp"].includes(c.kind)) || one.channels[0];
+  state.channel = one.channels.find((c) => c.name === asked.get("channel")) || main;
   if (!state.channel) {
     fill($("signal"), empty("There is no signal to draw", "The file holds events or references only; drop it together with the recording it belongs to, or give its values there as references."));
     for (const part of ["beats", "windows", "explanation"]) $(part).parentElement.hidden = true;
@@ -55,12 +56,20 @@ async function open() {
   }
   fill($("channel"), one.channels.map((c) => h("option", { value: c.name, selected: c === state.channel }, `${c.name} (${c.kind}, ${c.unit})`)));
   begin();
+  beside();
   $("channel").addEventListener("change", () => {
     state.channel = one.channels.find((c) => c.name === $("channel").value);
+    beside();
     load();
     permalink();
   });
   await Promise.all([load(), models()]);
+}
+
+/** The other channels under the chosen one; which, is kept where somebody chose it. */
+function beside() {
+  const { one, channel, also } = state;
+  scope.companions.show(one.channels, channel, also ?? usual(one.channels, channel));
 }
 
 function begin() {
@@ -73,6 +82,15 @@ function begin() {
   if (Number.isFinite(t0) && Number.isFinite(t1) && t1 > t0) view.set(t0, t1);
   else if (one.duration_s > 45) view.set(start, start + (innerWidth < 700 ? 10 : 30));
   scope = new Scope(parts, view, { onTap: (t) => editor.tap(t), onHover: readout, onKey: (event) => editor.key(event) || key(event) });
+  scope.companions = new Companions(path, view, {
+    before: document.querySelector(".lane.quality"),
+    choice: $("also"),
+    changed: (names) => {
+      state.also = names;
+      permalink();
+    },
+    draw: () => scope.draw(),
+  });
   editor = new BeatEditor(path, scope, view, { onApplied: measure, channel: () => state.channel });
   view.onChange(permalink);
   view.onChange(() => readout(null));
@@ -96,6 +114,7 @@ function permalink() {
     const query = new URLSearchParams({ channel: state.channel.name, t0: view.t0.toFixed(2), t1: view.t1.toFixed(2) });
     if (state.model) query.set("model", state.model);
     if (state.quantity) query.set("quantity", state.quantity);
+    if (state.also) query.set("also", state.also.join(","));
     history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
     $("result-link").href = `${location.pathname}/result${state.model ? `?model=${encodeURIComponent(state.model)}` : ""}`;
     $("to-result").href = $("result-link").href;

@@ -122,6 +122,7 @@ export class Scope {
         this.plot.setScale("x", { min: view.t0, max: view.t1 });
       }
     }
+    this.companions?.paint(colours, this.cursor);
     drawQuality(parts.quality, view, this.quality, colours);
     drawBeats(parts.beats, view, this.beats, this.edits, this.pending, this.cursor, colours);
     const marks = drawEstimates(parts.estimates, view, this.rows, this.quantity?.unit, this.references, colours, this.none) || [];
@@ -211,6 +212,7 @@ export class Scope {
       estimates: this.rows.length,
       abstained: this.rows.filter((r) => r.value === null).length,
       references: this.references.length,
+      companions: this.companions?.state() ?? [],
       loading: Boolean(source?.asked),
       drawn: this.drawn,
       last_ms: this.last_ms,
