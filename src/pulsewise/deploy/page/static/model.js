@@ -10,7 +10,7 @@ try {
   $("title").textContent = model.title || model.name;
   document.title = `${model.title || model.name} · pulsewise`;
   const parameters = model.info?.parameters ?? model.info?.model?.parameters;
-  const fact = (label, value, more) => h("div", {}, h("dt", {}, label), h("dd", {}, value, more ? h("small", {}, more) : null));
+  const fact = (label, value, more, kind) => h("div", {}, h("dt", {}, label), h("dd", { class: kind }, value, more ? h("small", {}, more) : null));
   fill(
     into,
     model.synthetic ? h("p", { class: "stamp" }, h("strong", {}, "Trained on simulated people. "), "It says nothing about real ones.") : null,
@@ -21,7 +21,7 @@ try {
       fact("Estimates", model.quantities.map((q) => name(q.quantity)).join(", "), model.quantities.map((q) => q.unit).filter(Boolean).join(", ")),
       fact("From", model.input.channels.join(", "), `windows of ${Number(model.input.window_s.toFixed(2))} s at ${hertz(model.input.rate_hz)}`),
       fact("Computed by", model.runs_on, typeof parameters === "number" ? count(parameters, "parameter") : ""),
-      fact("Fingerprint", model.fingerprint.slice(0, 12), "of weights and facts"),
+      fact("Fingerprint", model.fingerprint.slice(0, 12), "of weights and facts", "code"),
     ]),
     h("section", {}, h("h2", {}, "Card"), markdown(model.card)),
     h("section", {}, h("h2", {}, "Files"), table(Object.entries(model.files), [["File", ([file]) => file], ["Size", ([, f]) => bytes(f.bytes)], ["SHA-256", ([, f]) => h("code", {}, f.sha256), "name"]], "What the server loaded, and the hashes it was checked against.", { label: "Files", class: "words" })),

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { $, busy, empty, fill, h, problem, say, sentence, table } from "./dom.js";
 import { axes, extent, line, picture } from "./drawing.js";
-import { count, day, duration, inOrder, stamp } from "./words.js";
+import { count, day, duration, inOrder, name as quantity, stamp } from "./words.js";
 
 const name = location.pathname.split("/")[2];
 const path = `/api/runs/${name}`;
@@ -51,13 +51,23 @@ async function follow() {
   if (!found.done) setTimeout(follow, EVERY_MS);
 }
 
+/** What a column of the history holds: `val_mae_glucose` is the mean absolute error of glucose on people to validate with. */
+function titled(key) {
+  const sides = { train: "people trained on", val: "people to validate with", test: "people to test with" };
+  const figures = { loss: "Loss", log_loss: "Log loss", mae: "Mean absolute error" };
+  const found = /^(train|val|test)_(loss|log_loss|mae)(?:_(.+))?$/.exec(key);
+  if (!found) return key.replaceAll("_", " ");
+  const [, side, what, of] = found;
+  return `${figures[what]}${of ? ` of ${quantity(of).toLowerCase()}` : ""}, ${sides[side]}`;
+}
+
 /** A chart per figure that the history holds, a line per fold. */
 function show() {
   const columns = Object.keys(folds[0].history[0]).filter((key) => !["epoch", "seconds", "step", "lr"].includes(key) && folds.some((fold) => fold.history.some((row) => row[key] !== null)));
   if (columns.join() !== drawn) {
     drawn = columns.join();
     const charts = columns.map((key) => [key, h("canvas", { role: "img", "aria-label": `${key} by epoch` })]);
-    fill(progress, h("p", { class: "note", id: "now", "aria-live": "polite" }), h("div", { class: "pictures" }, charts.map(([key, canvas]) => h("figure", {}, canvas, h("figcaption", {}, h("b", {}, `${key.replaceAll("_", " ")}. `), folds.length > 1 ? "A line per fold." : "By epoch.")))));
+    fill(progress, h("p", { class: "note", id: "now", "aria-live": "polite" }), h("div", { class: "pictures" }, charts.map(([key, canvas]) => h("figure", {}, canvas, h("figcaption", {}, h("b", {}, `${titled(key)}. `), folds.length > 1 ? "A line per fold." : "By epoch.")))));
     again = charts.map(([key, canvas]) => chart(canvas, key));
   }
   for (const draw of again) draw();
