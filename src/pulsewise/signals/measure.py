@@ -26,7 +26,7 @@ from pulsewise.signals.motion import SPAN_S
 from pulsewise.signals.motion import track as follow
 from pulsewise.signals.plausible import Doubt, doubts
 from pulsewise.signals.pulsewaves import fiducials
-from pulsewise.signals.quality import judge
+from pulsewise.signals.quality import judge_stretch
 from pulsewise.signals.respiration import respiration
 from pulsewise.signals.seconds import per_second
 from pulsewise.signals.summary import summarise
@@ -194,7 +194,7 @@ def _channel(
 ) -> Channel:
     """One channel with its beats; of a single window they are those of its judgement."""
     seen = search(x, mask, rate, kind)
-    judged = judge(x, rate, kind, mask, seen=seen) if single else None
+    judged = judge_stretch(x, mask, rate, kind, seen) if single else None
     beats = seen.beats
     if edits:
         beats = editing.apply(beats, edits, rate, len(x))

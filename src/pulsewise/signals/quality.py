@@ -107,7 +107,11 @@ def judge(
     seen: Search | None = None,
 ) -> Judged:
     """`assess` with the beats it rests on, for `rate` and `features`; `seen` is the search of it, where it is made."""
-    x, mask = front.samples_and_mask(samples, valid)
+    return judge_stretch(*front.samples_and_mask(samples, valid), rate, kind, seen)
+
+
+def judge_stretch(x: Samples, mask: NDArray[np.bool_], rate: float, kind: str, seen: Search | None = None) -> Judged:
+    """`judge` for samples (T,) of which those in `mask` are there and finite."""
     if kind not in front.WORK_RATE:
         raise InputError("modality", f"quality is known of ppg and ecg, not of {kind!r}", where="kind")
     size = int(BLOCK_S * check_rate(rate))

@@ -20,7 +20,7 @@ from pulsewise.signals import faults, forest, front, irregularity, pulse_rhythm
 from pulsewise.signals.beats import Beats, Search, search
 from pulsewise.signals.front import Samples
 from pulsewise.signals.order import edges
-from pulsewise.signals.quality import Judged, judge
+from pulsewise.signals.quality import Judged, judge_stretch
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -135,13 +135,14 @@ def rhythm(
 def _decide(shares: Array) -> Rhythm:
     """The rhythm from class probabilities of pieces (N, K); those that are more likely noise do not count."""
     noise = shares[:, -1] > 0.5
-    if 2 * noise.sum() > len(noise):
+    if 2 * np.count_nonzero(noise) > len(noise):
         return Rhythm("", float("nan"), ("noise",), tuple(shares.mean(axis=0).tolist()))
-    mean = shares[~noise].mean(axis=0)
-    known = mean[:-1] / mean[:-1].sum()
+    shares = shares[~noise]
+    mean = np.add.reduce(shares, axis=0) / len(shares)
+    known = mean[:-1] / np.add.reduce(mean[:-1])
     value = CLASSES[int(known.argmax())]
-    ectopic = shares[~noise][:, CLASSES.index("ectopy")] > _SURE
-    if value == "sinus" and ectopic.mean() >= _SOME:
+    ectopic = np.count_nonzero(shares[:, CLASSES.index("ectopy")] > _SURE)
+    if value == "sinus" and ectopic / len(shares) >= _SOME:
         value = "ectopy"
     return Rhythm(value, float(known[CLASSES.index("af")]), (), tuple(mean.tolist()))
 
@@ -156,7 +157,7 @@ def _piece(
     row = features(x, mask, rate, kind, beats, seen)
     if not np.isfinite(row[0]):
         return row, ("few_beats",)
-    judged = judged or judge(x, rate, kind, mask, seen=seen)
+    judged = judged or judge_stretch(x, mask, rate, kind, seen)
     return row, judged.why_low if judged.quality.score < _LEAST_QUALITY[kind] else ()
 
 

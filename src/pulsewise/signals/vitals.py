@@ -16,7 +16,7 @@ from pulsewise.signals.measured import Value, WindowMeasures, abstain
 from pulsewise.signals.pulsewaves import UNITS as WAVES
 from pulsewise.signals.pulsewaves import Fiducials, wave_values
 from pulsewise.signals.qt import qt
-from pulsewise.signals.quality import Judged, judge
+from pulsewise.signals.quality import Judged, judge_stretch
 from pulsewise.signals.rate import rate_of, repeats
 from pulsewise.signals.rhythm import CLEAN, PIECE_S, Rhythm, rhythm
 from pulsewise.signals.track import Track
@@ -91,7 +91,7 @@ def window(one: Channel, start: float, end: float, number: int, context: Context
     """Everything of samples from start to end (s) of a channel with this number."""
     a, b = round(start * one.rate), round(end * one.rate)
     seen = one.seen if b - a == len(one.samples) else one.seen.cut(a, b, one.rate)
-    judged = one.judged or judge(one.samples[a:b], one.rate, one.kind, one.mask[a:b], seen=seen)
+    judged = one.judged or judge_stretch(one.samples[a:b], one.mask[a:b], one.rate, one.kind, seen)
     quality = judged.quality
     first, last = (int(i) for i in np.searchsorted(one.beats.time, (start, end)))
     beats = one.beats.between(start, end)
