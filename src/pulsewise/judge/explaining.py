@@ -97,8 +97,8 @@ def in_words(made: Explanation) -> Explanation:
     """The explanation with its sentences: what weighs most, whether it adds up, whether it is about the model."""
     words = []
     waves = [w for w in made.without if w.part != "between"]
-    if waves:
-        most = max(waves, key=lambda w: abs(w.change))
+    most = max(waves, key=lambda w: abs(w.change), default=None)
+    if most is not None and most.change:
         words.append(
             f"Without {most.part} of {most.channel} in any beat the answer changes most: by {most.change:+.2g} "
             f"({most.low:+.2g} to {most.high:+.2g} over {most.windows} windows; {made.scale})."

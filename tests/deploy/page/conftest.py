@@ -44,10 +44,10 @@ name = "glucose"
 [model]
 name = "constant"
 """
-FOREST = (
-    RECIPE.replace("small", "forest")
+RIDGE = (
+    RECIPE.replace("small", "ridge")
     .replace("people = 60", "people = 12")
-    .replace('name = "constant"', 'name = "classical"\nkind = "forest"\ntrees = 8')
+    .replace('name = "constant"', 'name = "classical"\nkind = "ridge"')
 )
 
 
@@ -82,14 +82,14 @@ def drawing() -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with runs: the training median of simulated people, a small forest, and one whose training goes on."""
+    """A folder with runs: a training median, a regression on features, and one whose training goes on."""
     import pulsewise
 
     folder = tmp_path_factory.mktemp("runs")
     (folder / "small.toml").write_text(RECIPE)
     pulsewise.run(folder / "small.toml", out=folder / "small-run")
-    (folder / "forest.toml").write_text(FOREST)
-    pulsewise.run(folder / "forest.toml", out=folder / "forest-run", until="train")
+    (folder / "ridge.toml").write_text(RIDGE)
+    pulsewise.run(folder / "ridge.toml", out=folder / "ridge-run", until="train")
     going = folder / "going" / "folds" / "0" / "training"
     going.mkdir(parents=True)
     (folder / "going" / "run.json").write_text('{"name": "going", "stages": {}}')
@@ -127,7 +127,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def server(drawing: None, runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with two models."""
-    bundles = (str(runs / "small-run"), str(runs / "forest-run"))
+    bundles = (str(runs / "small-run"), str(runs / "ridge-run"))
     with serving(tmp_path_factory.mktemp("server"), *bundles, "--runs", str(runs)) as url:
         yield url
 

@@ -136,17 +136,23 @@ def test_a_window_is_explained_over_the_signal(tab: Callable[..., Any], finger: 
     one.settled()
     assert "No model is chosen" in one.get("explanation").inner_text()
     one.focus("model")
-    one.open.keyboard.type("forest")
+    one.open.keyboard.type("ridge")
     one.focus("explain")
     one.open.keyboard.press("Enter")
     picture = one.get("explained")
     picture.wait_for(timeout=60_000)
     assert "Glucose" in picture.inner_text() and "Blue raises the answer" in picture.inner_text()
+    assert "model" in one.get("about-model").inner_text()
     shades = """(canvas) => {
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height), seen = new Set();
-      for (let i = 0; i < data.length; i += 4) if (data[i + 3]) seen.add(data.slice(i, i + 3).join());
-      return seen.size; }"""
-    assert picture.locator("canvas").evaluate(shades) > 20, "shaded by how much each part moves the answer"
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const found = { blue: 0, orange: 0 };
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 2] - data[i] > 100) found.blue += 1;
+        if (data[i] - data[i + 2] > 100) found.orange += 1;
+      }
+      return found; }"""
+    shaded = picture.locator("canvas").evaluate(shades)
+    assert min(shaded.values()) > 500, "shaded by how much each part moves the answer, and which way"
     one.looks("way-explained")
     one.clean()
 

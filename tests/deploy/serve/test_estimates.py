@@ -70,6 +70,7 @@ def test_an_explanation_is_that_of_the_library(
     assert (made["start_s"], made["value"], made["rate"]) == (20.0, window["value"], wanted["rate_hz"])
     assert made["samples"] == window["channels"][0]["samples"] and len(made["attribution"]) == len(made["samples"])
     assert not any(made["attribution"]) and made["of_the_model"] is False, "a constant looks at nothing"
+    assert made["alike"] is None and "no weights" in made["check"]
     for given, code in (
         ({"quantity": "sbp"}, "unknown_name"),
         ({"model": "other"}, "unknown_name"),

@@ -122,6 +122,8 @@ def explain(given: Given, arrays: Arrays) -> Made:
         "attribution": channel["values"][chosen["name"]] if chosen else [],
         "method": chosen["title"] if chosen else "",
         "of_the_model": bool(chosen and chosen["check"]["passed"]),
+        "alike": chosen["check"].get("alike") if chosen else None,
+        "check": chosen["check"]["words"] if chosen else "",
         "rate": made["rate_hz"],
         "start_s": window["start_s"],
         "value": window["value"],

@@ -31,9 +31,8 @@ export async function explanation(into, path, model, at) {
 function show(out, found) {
   const { samples, attribution, rate, start_s: start } = found;
   const times = samples.map((_, i) => start + i / rate);
-  const verdict = found.of_the_model
-    ? h("p", {}, h("strong", {}, "It is about the model. "), "With random weights the same method points elsewhere.")
-    : h("p", { class: "stamp" }, h("strong", {}, "It says nothing of this model. "), "With random weights the same method points to the same places.");
+  const said = found.of_the_model ? "It is about the model. " : found.alike === null ? "It cannot be shown to be about the model. " : "It is not about the model. ";
+  const verdict = h("p", { class: found.of_the_model ? null : "stamp", "data-testid": "about-model" }, h("strong", {}, said), found.check);
   if (!attribution.length) {
     fill(out, empty("Nothing can be drawn of this model", ""), h("ul", {}, found.words.map((text) => h("li", {}, text))));
     return;
@@ -42,7 +41,7 @@ function show(out, found) {
   const answer = found.value === null ? "No estimate" : `${name(found.quantity)} ${amount(found.value, found.unit)}`;
   fill(
     out,
-    h("figure", { class: "explained", "data-testid": "explained" }, canvas, h("figcaption", {}, h("b", {}, `${answer}, window at ${clock(start, 10)}. `), `${found.method}. Blue raises the answer, orange lowers it; the stronger, the more.`)),
+    h("figure", { class: "explained", "data-testid": "explained" }, canvas, h("figcaption", {}, h("b", {}, `${answer}, window at ${clock(start, 10)}. `), attribution.some((a) => a) ? `${found.method}. Blue raises the answer, orange lowers it; the stronger, the more.` : `${found.method}. No part of it moves the answer.`)),
     verdict,
     h("details", {}, h("summary", {}, "In words, method by method"), h("ul", {}, found.words.map((text) => h("li", {}, text)))),
   );
