@@ -166,20 +166,25 @@ def values_dict(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_AS_IT_IS = frozenset((str, int, bool, type(None)))
+
+
 def plain(value: Any) -> Any:
     """Numbers, lists and mappings as JSON can hold them: ten significant digits, null for what is not finite.
 
     >>> plain({"a": np.array([1.0, np.nan]), "b": 1 / 3})
     {'a': [1.0, None], 'b': 0.3333333333}
     """
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    if type(value) in _AS_IT_IS:
+        return value
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, np.generic):
         return plain(value.item())
-    if isinstance(value, float):
-        return float(f"{value:.10g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
     return value

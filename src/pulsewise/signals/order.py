@@ -37,9 +37,11 @@ def median(values: Array) -> float:
     (2.0, 2.5)
     """
     half = len(values) // 2
+    ordered = np.array(values)
     if len(values) % 2:
-        return float(np.partition(values, half)[half])
-    ordered = np.partition(values, (half - 1, half))
+        ordered.partition(half)
+        return float(ordered[half])
+    ordered.partition((half - 1, half))
     return float(ordered[half - 1] + ordered[half]) / 2
 
 

@@ -112,7 +112,7 @@ def fiducials(ppg: ArrayLike, rate: float, beats: Beats | None = None, *, valid:
     before = np.concatenate((after[:1], after[:-1]))
     blocks = [slice(k, k + _BLOCK) for k in range(0, len(beats), _BLOCK)]
     parts = [_block(grid, mask, rate, beats.time[rows], before[rows], after[rows]) for rows in blocks]
-    merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    merged = parts[0] if len(parts) == 1 else {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
     heights = {name[2:]: merged.pop(name) for name in list(merged) if name.startswith("h_")}
     return Fiducials(height=heights, **merged)
 
