@@ -1,4 +1,4 @@
-"""Rows 18, 20 and 22 of the list of bad input, through a bundle and the command line: a reason, never a number."""
+"""Rows 18 to 22 of the list of bad input, through a bundle and the command line: a reason, never a number."""
 
 from __future__ import annotations
 
@@ -96,3 +96,41 @@ def test_row_22_a_recording_shorter_than_a_window(bundle: Path, tmp_path: Path) 
     path.write_text("time,ppg\n" + "".join(f"{t:.4f},{v}\n" for t, v in zip(TIMES[:400], pulse()[:400], strict=True)))
     (outcome,) = pulsewise.predict(bundle, [path])
     assert {r for row in outcome["recordings"][0]["windows"] for r in row["reasons"]} == {"too_short"}
+
+
+@pytest.mark.parametrize("off", [0.0, 262_143.0])
+def test_row_19_off_the_skin_and_on_again_with_another_gain(off: float) -> None:
+    pytest.importorskip("fastapi")
+    from pulsewise.deploy.serve.live import Vitals
+
+    before, after = (
+        recording(60.0, heart_rate=rate, noise=0.02, rate=50.0, seed=rate).recording.signal("ppg").samples
+        for rate in (60, 100)
+    )
+    x = np.concatenate([1e5 + 1e3 * before[:2000], np.full(500, off), 2e5 + 7e3 * after])  # off from 40 to 50 s
+    vitals, said = Vitals(50.0, "ppg"), []
+    for at in range(0, len(x), 125):
+        said += vitals.push(x[None, at : at + 125])
+    for one in said:
+        value = one["heart_rate"].get("value")
+        wanted = 60 if one["end_s"] <= 40 else 100
+        assert value is None or (abs(value - wanted) < 3 and not 40 < one["end_s"] <= 50), one
+    states = {one["end_s"]: one["state"] for one in said}
+    assert (states[40], states[45], states[50], states[110]) == ("ok", "no_contact", "no_contact", "ok")
+
+
+def test_row_21_a_burst_of_motion_in_a_third_of_the_window() -> None:
+    from pulsewise.signals.measure import measure
+
+    said = right = 0
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        rate = int(rng.integers(50, 120))
+        x = recording(10.0, heart_rate=rate, noise=0.02, rate=50.0, seed=seed).recording.signal("ppg").samples.copy()
+        begin, burst = int(rng.integers(0, 350)), np.cumsum(rng.normal(size=150))
+        x[begin : begin + 150] += 4 * x.std() * (burst - burst.mean()) / burst.std()
+        window = measure(x, 50.0, "ppg").to_dict()["windows"][-1]["heart_rate"]
+        if "value" in window:
+            said += 1
+            right += window["low"] - 3 <= rate <= window["high"] + 3
+    assert right >= said - 1, "abstained, or the interval holds the truth"

@@ -164,3 +164,27 @@ def test_too_few_readings_and_several_people_are_refused(bundle: Bundle) -> None
     people = np.where(np.arange(len(windows)) < 4, "anna", "bert")
     with pytest.raises(InputError, match="2 people"):
         personalize(bundle, replace(windows, columns={**windows.columns, "person": people}))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"), [((300.0, 10.0), "sbp 300"), ((120.0, 15.0), "dbp 15"), ((80.0, 120.0), "80 over 120")]
+)
+def test_row_25_a_reading_that_cannot_be_is_refused_and_named(given: tuple[float, float], words: str) -> None:
+    pytest.importorskip("torch")
+    from pulsewise.learn.network.forward import state
+    from pulsewise.tasks import pressure
+
+    plugin = registry.load("models", "tiny")
+    made = plugin.Config(channels=1, length=LENGTH, outputs=2)
+    facts = Facts(
+        "pressure", pressure.build(pressure.Config()), Model("tiny", True, config.to_table(made)), RATE, LENGTH,
+        ("ppg",), {}, {}, Scaling((0.0,), (1.0,), (120.0, 80.0), (1.0, 1.0)), trained=True, synthetic=True,
+    )  # fmt: skip
+    windows = Windows(sines(np.linspace(0.7, 3, 12)), RATE, ("ppg",), {
+        "person": np.full(12, "anna"), "record": np.full(12, "r"), "start": np.arange(12) * 2.56,
+        "label_sbp": np.r_[118.0, given[0], 121 + np.arange(10.0)],
+        "label_dbp": np.r_[79.0, given[1], np.full(10, 80.0)],
+    }, synthetic=True)  # fmt: skip
+    with pytest.raises(InputError, match=f"reading 2: {words}") as caught:
+        personalize(Bundle(facts, state(plugin.build(made))), windows, Config("offset", 3))
+    assert caught.value.code == "label"

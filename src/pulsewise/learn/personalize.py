@@ -149,8 +149,9 @@ def personalize(bundle: Bundle, windows: Windows, config: Config | None = None, 
     GateError
         `not_better` where it does not beat the first readings carried forward, with the figures.
     PulsewiseError
-        `label` for fewer readings than are needed or readings of several people; `usage` for a bundle that cannot be
-        personalised in this way; `untrained`, `modality`, `rate`, `length` as predicting.
+        `label` for fewer readings than are needed, readings of several people, or a given one that cannot be (outside
+        what the bundle estimates, or a systolic pressure not above the diastolic one); `usage` for a bundle that
+        cannot be personalised in this way; `untrained`, `modality`, `rate`, `length` as predicting.
     """
     config = config or Config()
     _check(bundle, windows)
@@ -165,6 +166,7 @@ def personalize(bundle: Bundle, windows: Windows, config: Config | None = None, 
             fix="bring more readings, or give fewer (--first)",
         )
     first, later = reading < config.readings, reading >= config.readings
+    _check_given(bundle, targets[first], reading[first])
     how, ways = _way(bundle, kept[first], targets[first], reading[first], config)
     made = adapting.adapt(bundle, how, kept[first], targets[first], reading[first], config.seed)
     judged = _judge(bundle, made, kept, targets, reading, config)
@@ -225,6 +227,21 @@ def _check(bundle: Bundle, windows: Windows) -> None:
     people = sorted(set(windows.columns["person"].astype(str).tolist()))
     if len(people) > 1:
         raise InputError("label", f"the readings are of {len(people)} people", fix="bring those of one person")
+
+
+def _check_given(bundle: Bundle, targets: Floats, reading: Index) -> None:
+    """Refuse readings that would bend every later answer, and say which."""
+    told = {target.quantity: targets[:, k] for k, target in enumerate(bundle.task.targets)}
+    for target in bundle.task.targets:
+        bad = np.flatnonzero((told[target.quantity] < target.low) | (told[target.quantity] > target.high))
+        if len(bad):
+            what = f"reading {reading[bad[0]] + 1}: {target.quantity} {told[target.quantity][bad[0]]:g} {target.unit}"
+            span = f"{target.low:g} to {target.high:g} {target.unit}"
+            raise InputError("label", f"{what} lies outside {span}", fix="leave it out, or measure again")
+    if {"sbp", "dbp"} <= set(told) and len(bad := np.flatnonzero(told["sbp"] <= told["dbp"])):
+        over = f"{told['sbp'][bad[0]]:g} over {told['dbp'][bad[0]]:g} mmHg"
+        what = f"reading {reading[bad[0]] + 1}: {over} is no pressure"
+        raise InputError("label", what, fix="the systolic value is the higher one")
 
 
 def _way(

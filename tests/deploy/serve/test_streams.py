@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +160,50 @@ def test_row_32_what_comes_too_fast_is_dropped_counted_and_said(server, pulse, c
     seen = sum(a["end_s"] - a["start_s"] for a in said if "value" in a.get("glucose", {}))
     assert seen * 125 <= 40 * len(minute) - dropped, "answered, dropped and received add up"
     assert 'outcome="dropped"' in client.get("/metrics").text
+
+
+@pytest.mark.soak  # seven seconds: what the system keeps for a reader must be full first
+def test_row_32_who_never_reads_is_sent_away_and_the_others_stay(
+    server: Any, monkeypatch: pytest.MonkeyPatch, pulse: Any
+) -> None:
+    from pulsewise.deploy.serve import streams
+
+    monkeypatch.setattr(streams, "SEND_S", 0.3)
+    before, ends = len(server.lines), time.monotonic() + 60
+    ask = "GET /api/streams?rate=20 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    piece = np.zeros(50_000, "<f4").tobytes()
+    frame = b"\x82\xff" + len(piece).to_bytes(8, "big") + bytes(4) + piece  # 42 min of it: 500 answers
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as raw, joined(server, "rate=125") as other:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.sendall(f"{ask}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        assert raw.recv(4096).startswith(b"HTTP/1.1 101")
+        while not (left := [e for e in server.events()[before:] if e["event"] == "stream"]) and time.monotonic() < ends:
+            try:
+                raw.sendall(frame)
+            except OSError:
+                time.sleep(0.05)
+        assert left[0]["code"] == "not read", left
+        other.send(pulse(12).astype("<f4").tobytes())
+        other.send(json.dumps({"end": True}))
+        assert answers(other)[0][-1]["heart_rate"]["value"] == pytest.approx(72, abs=3)
+
+
+@pytest.mark.soak
+def test_row_32_a_thousand_idle_streams(serving: Any) -> None:
+    from pulsewise.deploy.serve.settings import Settings
+
+    with serving(Settings(workers=1, streams=1000, rate=1e4, burst=1e4)) as server:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        many = [joined(server, "rate=125") for _ in range(1000)]
+        assert all(json.loads(one.recv(timeout=30))["state"] == "warming" for one in many)
+        with joined(server, "rate=125") as last, pytest.raises(ConnectionClosed):
+            last.recv(timeout=10)
+        assert last.close_code == 1013
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        print(f"1000 idle streams: {grown / 1024:.0f} MiB with their clients")
+        assert grown < 400 * 1024
+        for one in many:
+            one.close()
 
 
 def test_row_34_a_stream_from_a_page_of_another_site_is_refused(server) -> None:

@@ -11,6 +11,7 @@ from pulsewise.core.errors import InputError
 from pulsewise.deploy.stream import CONTACT
 from pulsewise.signals.front import LOWEST_RATE
 from pulsewise.signals.measure import PULSATILE, measure
+from pulsewise.signals.quality import assess
 
 SPAN_S = 30.0
 EVERY_S = 5.0
@@ -63,25 +64,24 @@ class Vitals:
         return []
 
     def _say(self) -> dict[str, Any]:
-        if not np.isfinite(self._kept).any():
-            self.state = "warming"
-            gap = {key: {"abstained": ["gap"]} for key in QUANTITIES}
-            start = self.seconds - len(self._kept) / self.rate
-            return {
-                "start_s": start,
-                "end_s": self.seconds,
-                "state": self.state,
-                "quality": 0.0,
-                "latency_s": 0.0,
-                **gap,
-            }
+        start = (self._count - len(self._kept)) / self.rate
+        made: dict[str, Any] = {"start_s": round(start, 6), "end_s": round(self.seconds, 6)}
+        if off := self._off():  # what was measured before is not said again of now
+            self.state = "no_contact" if set(off) & CONTACT else "warming"
+            abstained = {name: {"abstained": off} for name in QUANTITIES}
+            return made | {"state": self.state, "quality": 0.0, "latency_s": 0.0} | abstained | {"beats_s": []}
         found = measure(self._kept, self.rate, self.kind, window=len(self._kept) / self.rate, include=INCLUDE).to_dict()
         window = found["windows"][-1]
         reasons = set(window["quality_reasons"]) | set(window["heart_rate"].get("abstained", ()))
         has = "value" in window["heart_rate"]
         self.state = "ok" if has else "no_contact" if reasons & CONTACT else "low_quality"
-        start = (self._count - len(self._kept)) / self.rate
-        made = {"start_s": round(start, 6), "end_s": round(self.seconds, 6), "state": self.state}
-        made |= {"quality": window["quality"], "latency_s": 0.0}
+        made |= {"state": self.state, "quality": window["quality"], "latency_s": 0.0}
         recent = [round(start + t, 3) for t in found["beats"]["time_s"] if start + t > self.seconds - EVERY_S]
         return made | {name: window[name] for name in QUANTITIES} | {"beats_s": recent}
+
+    def _off(self) -> list[str]:
+        """Why the last seconds say nothing of a pulse: nothing came, or the sensor is off the skin."""
+        recent = self._kept[-round(EVERY_S * self.rate) :]
+        if not np.isfinite(recent).any():
+            return ["gap"]
+        return sorted(set(assess(recent, self.rate, self.kind).reasons) & CONTACT)
