@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pulsewise.core.errors import PulsewiseError, UsageError
@@ -35,6 +35,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """On every answer that does not say otherwise."""
+RAW_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
 
 
 Rights = tuple[frozenset[str], str]
@@ -173,9 +174,9 @@ class Shielded:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}
+                message["headers"] = [*given, *(header for header in RAW_HEADERS if header[0] not in names)]
             await send(message)
 
         await self.app(scope, receive, add if scope["type"] == "http" else send)
