@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,22 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # what a shell does to co
 # a deadline in milliseconds would test the machine, and new random cases on CI would blame the wrong change
 settings.register_profile("steady", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("steady")
+
+
+FAULTS: dict[str, dict[str, object]] = tomllib.loads(Path(__file__).with_name("faults.toml").read_text())
+"""Rows of the list of faults: what they are, and the tests that show them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for number, row in FAULTS.items():
+        config.addinivalue_line("markers", f"row_{number}: {row['fault']} (tests/faults.toml)")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    name = item.nodeid.partition("[")[0]
+    for number, row in FAULTS.items():
+        if name in row["tests"]:
+            item.add_marker(f"row_{number}")
 
 
 def find_real_data() -> Path | None:

@@ -1,16 +1,19 @@
 """Faults and bad input, row by row of the list in the specification of reliability; rows are kept apart.
 
-Every row: a documented code, nothing invented, nothing lost, nothing half-written.
+Every row: a documented code, nothing invented, nothing lost, nothing half-written. Which test shows which row is in
+`faults.toml` beside this file: `pytest -m row_17` runs those of row 17, `-m "row_17 and soak"` its full counts.
 """
 
 from __future__ import annotations
 
 import csv as stdlib_csv
 import gzip
+import re
 import stat
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +29,19 @@ from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import Recording
 
 _SEEN: list[tuple[str, str]] | None = None
+
+
+def test_every_row_names_the_tests_that_show_it() -> None:
+    here = Path(__file__).parent
+    rows = tomllib.loads((here / "faults.toml").read_text())
+    assert [int(number) for number in rows] == list(range(1, 41))
+    texts = {path.relative_to(here.parent).as_posix(): path.read_text() for path in here.rglob("test_*.py")}
+    for number, row in rows.items():
+        for file, _, name in (test.partition("::") for test in row["tests"]):
+            assert re.search(rf"^def {name}\(", texts[file], re.MULTILINE), (number, name)
+    for file, text in texts.items():
+        for name, number in re.findall(r"^def (test_row_(\d+)_\w+)", text, re.MULTILINE):
+            assert f"{file}::{name}" in rows[number]["tests"], f"{name} is not listed in faults.toml"
 
 
 def _listen(event: str, arguments: tuple[object, ...]) -> None:

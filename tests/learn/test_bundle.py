@@ -243,6 +243,19 @@ def test_not_a_bundle(tmp_path: Path, copy: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_mutated_bundles_are_refused_or_work(copy: Path, make_waves, seed: int) -> None:
+    refused_or_works(copy, make_waves, seed)
+
+
+@pytest.mark.soak
+def test_row_11_two_thousand_mutated_bundles(copy: Path, make_waves) -> None:
+    sound = {path: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    for seed in range(2000):
+        refused_or_works(copy, make_waves, seed)
+        for path, content in sound.items():
+            path.write_bytes(content)
+
+
+def refused_or_works(copy: Path, make_waves, seed: int) -> None:
     random = np.random.default_rng(seed)
     path = copy / ["bundle.json", "model.safetensors"][seed % 2]
     content = bytearray(path.read_bytes())
