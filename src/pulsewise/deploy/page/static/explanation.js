@@ -31,8 +31,9 @@ export async function explanation(into, path, model, at) {
 function show(out, found) {
   const { samples, attribution, rate, start_s: start } = found;
   const times = samples.map((_, i) => start + i / rate);
-  const said = found.of_the_model ? "It is about the model. " : found.alike === null ? "It cannot be shown to be about the model. " : "It is not about the model. ";
-  const verdict = h("p", { class: found.of_the_model ? null : "stamp", "data-testid": "about-model" }, h("strong", {}, said), found.check);
+  const said = found.of_the_model ? "About the model. " : found.alike === null ? "Not shown to be about the model. " : "Not about the model. ";
+  const check = found.check.replace(/: it is (not )?about the model\.$/, ".");
+  const verdict = h("p", { class: found.of_the_model ? null : "stamp", "data-testid": "about-model" }, h("strong", {}, said), check);
   if (!attribution.length) {
     fill(out, empty("Nothing can be drawn of this model", ""), h("ul", {}, found.words.map((text) => h("li", {}, text))));
     return;
