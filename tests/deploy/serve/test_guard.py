@@ -212,6 +212,15 @@ def test_row_34_a_live_stream_is_seen_by_holders_of_its_token_who_may_read(close
             assert json.loads(watcher.recv(timeout=10))["name"] == "bed"
 
 
+def test_row_34_a_token_that_is_withdrawn_takes_its_sessions_with_it(closed) -> None:
+    with closed.client() as browser:
+        browser.post("/api/sessions", headers=bearer(ALL))
+        assert browser.get("/api/recordings").status_code == 200
+        session = closed.server.app.state.service.sessions.get(browser.cookies["pulsewise_session"])
+        session.holder = Token.parse("n4Wz" * 6 + "Jk5").digest  # kept from before, when there was another token
+        assert browser.get("/api/recordings").json()["code"] == "unauthorized"
+
+
 CANARY = "Zwiebelkuchen-Canary-7731"
 
 
