@@ -53,7 +53,7 @@ def test_the_viewer_and_the_result_are_whole_and_a_name_is_never_markup(tab: Cal
     assert "<img" in one.get("name").inner_text()
     assert "<b onclick" in one.get("detected").inner_text()
     one.looks("recording")
-    one.go(f"{path}/result")
+    one.go(f"{path}/result?model=small-glucose")
     one.get("quantity-glucose").wait_for(timeout=60_000)
     one.get("vitals").get_by_text("Heart rate").first.wait_for()
     one.looks("result")

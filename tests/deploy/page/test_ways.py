@@ -160,7 +160,7 @@ def test_a_window_is_explained_over_the_signal(tab: Callable[..., Any], finger: 
 def test_units_are_those_chosen_on_every_page(tab: Callable[..., Any], finger: Path) -> None:
     one = tab()
     path = one.upload(finger)
-    one.go(f"{path}/result")
+    one.go(f"{path}/result?model=small-glucose")
     body = one.get("quantity-glucose")
     body.wait_for(timeout=60_000)
     milligrams = float(body.locator("dd").first.inner_text().split()[0])
