@@ -100,6 +100,13 @@ def test_interval_numbers_have_no_unit_but_the_rate() -> None:
     assert bigeminy["turning"] == 1 and bigeminy["lag_1"] < -0.8
 
 
+def test_few_numbers_are_those_of_all() -> None:
+    seconds = 0.8 + 0.1 * np.random.default_rng(0).normal(size=30)
+    places = [irregularity.NAMES.index(name) for name in irregularity.FEW]
+    assert irregularity.few_of_intervals(seconds).tolist() == irregularity.of_intervals(seconds)[places].tolist()
+    assert np.isnan(irregularity.few_of_intervals(seconds[:4])).all()
+
+
 def test_a_forest_is_its_trees() -> None:
     stump = forest.Forest(
         np.array([0, -1, -1], np.int16), np.array([0.5, 1.0, 2.0], np.float32), np.array([1, 1, 2], np.int32),
