@@ -19,6 +19,7 @@ PLAIN = {
     "model": "/models/small-glucose",
     "runs": "/runs",
     "run": "/runs/small-run",
+    "run-report": "/runs/small-run/report",
     "api": "/docs",
     "about": "/about",
     "login": "/login",

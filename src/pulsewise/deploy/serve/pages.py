@@ -63,6 +63,7 @@ _PAGES = (
     ("/models/{name}", "model", "Model", "models", "model", False),
     ("/runs", "runs", "Runs", "runs", "runs", False),
     ("/runs/{name}", "run", "Run", "runs", "run", False),
+    ("/runs/{name}/report", "report", "Report", "runs", "report", False),
     ("/about", "about", "About", "about", "about", False),
     ("/login", "login", "Token", "login", "login", False),
 )

@@ -3,10 +3,11 @@
 import { get } from "./api.js";
 import { $, fill, problem } from "./dom.js";
 
-get(`/api/reports/${encodeURIComponent(location.pathname.split("/")[2])}/result.json`)
-  .then((result) => {
+get($("report").dataset.about)
+  .then((about) => {
     $("print").disabled = false;
-    if (result.verdict?.headline) document.title = `${result.verdict.headline} · pulsewise`;
+    const headline = about.headline || about.verdict?.headline;
+    if (headline) document.title = `${headline} · pulsewise`;
   })
   .catch((error) => {
     $("report").hidden = true;
@@ -22,7 +23,8 @@ function grow() {
 
 $("report").addEventListener("load", () => {
   grow();
-  new ResizeObserver(grow).observe($("report").contentDocument.documentElement);
+  const inside = $("report").contentDocument?.documentElement;
+  if (inside) new ResizeObserver(grow).observe(inside);
 });
 grow();
 $("print").addEventListener("click", () => $("report").contentWindow.print());

@@ -23,7 +23,7 @@ try {
     one.headline ? h("p", { class: "lead" }, sentence(one.headline)) : null,
     stages.length > 0 && table(stages, [["Stage", ([stage]) => stage], ["What came of it", ([, s]) => s.found || "–", "text"], ["Took", ([, s]) => (typeof s.seconds === "number" ? duration(s.seconds) : "–"), "tight"], ["Ended", ([, s]) => day(s.ended || ""), "tight"]], "", { label: "Stages", class: "words wide" }),
     h("dl", { class: "plain" }, facts.filter(([, v]) => v !== undefined && v !== null && v !== "" && v !== "unknown").map(([k, v]) => [h("dt", {}, k), h("dd", {}, String(v))])),
-    one.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: `${path}/report`, "data-testid": "run-report" }, "Report of this run")) : null,
+    one.report ? h("div", { class: "actions" }, h("a", { class: "button main", href: `/runs/${name}/report`, "data-testid": "run-report" }, "Report of this run")) : null,
     h("section", {}, h("h2", {}, "Training"), progress),
     one.recipe ? h("section", {}, h("h2", {}, "Recipe"), h("details", {}, h("summary", {}, "Every number that decided the result"), h("pre", { tabindex: "0" }, one.recipe))) : null,
   );
