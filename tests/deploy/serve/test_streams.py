@@ -143,6 +143,7 @@ def test_missing_values_are_missing_and_alarms_are_said(server, pulse) -> None:
         for at in range(0, len(values), 500):
             socket.send(json.dumps({"samples": values[at : at + 500]}))
         socket.send(json.dumps({"samples": [float("nan"), float("inf"), 1e300]}))
+        socket.send(encode(np.array([[np.nan, np.inf, 1e30]]), seq=3))
         socket.send(json.dumps({"end": True}))
         said, code = answers(socket)
     assert code == 1000 and said[-1]["alarm:heart_rate>60"] is True

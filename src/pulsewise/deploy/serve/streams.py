@@ -220,7 +220,7 @@ class _Session:
             if packet.rate is not None and abs(packet.rate - self.running.rate) > RATE_TOLERANCE * self.running.rate:
                 what = f"a message of {packet.rate:g} Hz came in a stream of {self.running.rate:g} Hz"
                 raise InputError("sampling_rate", what, where="message", fix="open the stream with the device's rate")
-            return packet.samples.astype(np.float32), packet.seq
+            return self._shaped(packet.samples.astype(np.float32)), packet.seq
         if self.numbered and len(data) >= 4:
             number, data = int.from_bytes(data[:4], "little"), data[4:]
         if len(data) % (4 * self.channels):
