@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     name = item.nodeid.partition("[")[0]
     for number, row in FAULTS.items():
-        if name in row["tests"]:
+        if name in row["tests"] or f"::test_row_{number}_" in name:
             item.add_marker(f"row_{number}")
 
 
