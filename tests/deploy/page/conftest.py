@@ -230,15 +230,21 @@ class Tab:
         found = Axe().run(self.open)
         assert found.violations_count == 0, found.generate_report()
 
-    def looks(self, name: str) -> None:
-        """It fits, is accessible, and has its picture taken, at both widths, in light and dark."""
+    def looks(self, name: str, *, again: bool = False) -> None:
+        """It fits, is accessible, and has its picture taken, at both widths, in light and dark.
+
+        `again`, for a page that was seen whole elsewhere: each width and each set of colours once.
+        """
         for width in WIDTHS:
             self.open.set_viewport_size({"width": width, "height": 900 if width > 500 else 844})
             for scheme in ("light", "dark"):
+                tried = (width > 500) == (scheme == "dark")  # both layouts and both sets of colours
+                if again and not tried:
+                    continue
                 self.open.emulate_media(color_scheme=scheme)
                 self.open.wait_for_timeout(60)
                 self.shot(f"{name}-{scheme}-{width}")
-                if (width > 500) == (scheme == "dark"):  # both layouts and both sets of colours
+                if tried:
                     self.accessible()
             self.fits()
         assert self.get("banner").is_visible()

@@ -78,7 +78,7 @@ def test_what_a_program_sends_is_listed_followed_and_said_to_end(tab: Callable[.
         assert state["following"] and state["state"] == "ok" and state["skipped"] == state["dropped"] == 0
         assert 9 * RATE < state["shown"] < 14 * RATE, "the last seconds, as they were sent"
         assert one.get("now").get_by_text("Heart rate").count() == 1
-        one.looks("way-follow")
+        one.looks("way-follow", again=True)
         end()
         one.until(lambda s: s["state"] == "closed" and not s["following"])
     one.open.get_by_text("Nothing is being sent").wait_for()

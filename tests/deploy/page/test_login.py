@@ -22,7 +22,7 @@ def test_a_token_is_asked_for_once_and_then_it_goes_on_where_it_was(
     one.open.keyboard.type("a-token-that-nobody-has-given")
     one.open.keyboard.press("Enter")
     one.get("problem").get_by_text("unauthorized").wait_for()
-    one.looks("login-refused")
+    one.looks("login-refused", again=True)
     one.get("token").fill("")
     one.focus("token", "Shift+Tab")
     one.open.keyboard.type(token)

@@ -114,7 +114,7 @@ def test_several_channels_lie_under_each_other_on_the_same_time(tab: Callable[..
     one.open.mouse.move(box["x"] + 500, box["y"] + 50, steps=4)
     one.open.mouse.up()
     one.until(lambda s: s["t0"] > whole["t0"] and not s["loading"])
-    one.looks("viewer-two")
+    one.looks("viewer-two", again=True)
     one.focus("also-box")
     one.open.keyboard.press("Space")
     one.until(lambda s: s["companions"] == [])

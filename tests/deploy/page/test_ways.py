@@ -57,7 +57,7 @@ def test_by_keyboard_alone_from_a_file_to_the_report(tab: Callable[..., Any], fi
     frame.get_by_text("Not a medical device").first.wait_for()
     moving = "() => document.getAnimations().filter((a) => a.playState === 'running').length"
     assert one.open.evaluate(moving) == 0
-    one.looks("report")
+    one.looks("report", again=True)
     pressed = (
         "document.querySelector('#report').contentWindow.print = () => (window.printed = (window.printed || 0) + 1)"
     )
@@ -153,7 +153,7 @@ def test_a_window_is_explained_over_the_signal(tab: Callable[..., Any], finger: 
       return found; }"""
     shaded = picture.locator("canvas").evaluate(shades)
     assert min(shaded.values()) > 500, "shaded by how much each part moves the answer, and which way"
-    one.looks("way-explained")
+    one.looks("way-explained", again=True)
     one.clean()
 
 
