@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
 
 import pulsewise
 from pulsewise.cli._run import Run
+from pulsewise.core import config, registry
 from pulsewise.core.disk import write_json
+from pulsewise.judge import evolved
+from pulsewise.judge.evolved import Line, Seen
+from pulsewise.judge.number import Number
 from pulsewise.judge.result import ControlScore, QuantityResult
+from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
+from pulsewise.judge.score import CONTROLS, Settings
+from pulsewise.learn import pretrained
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,9 +35,82 @@ def folder() -> Path:
     return ROOT / "runs" / "known-answers" / digest.hexdigest()[:12]
 
 
-def run(name: str, recipe: str, data: Path, settings: Sequence[str] = ()) -> Run:
-    """A recipe from recordings to report, in its own folder; finished stages are not done again."""
-    return pulsewise.run(recipe, data=data, out=folder() / name, settings=settings)
+def run(
+    name: str,
+    recipe: str,
+    data: Path,
+    settings: Sequence[str] = (),
+    *,
+    encoder: str | Path | None = None,
+    freeze: bool = False,
+    windows_of: str = "",
+) -> Run:
+    """A recipe from recordings to report, in its own folder; finished stages are not done again.
+
+    `windows_of` names a run whose windows are the same: they are linked where they are there.
+    """
+    out, other = folder() / name, folder() / windows_of
+    start = {"encoder": encoder, "freeze": freeze}
+    if windows_of and not (out / "run.json").is_file() and (other / "store" / "card.json").is_file():
+        shutil.copytree(other / "store", out / "store", copy_function=lambda a, b: Path(b).hardlink_to(a))
+        stages = json.loads((other / "run.json").read_text())
+        write_json(out / "run.json", {**stages, "stages": {"store": stages["stages"]["store"]}})
+    return pulsewise.run(recipe, data=data, out=out, settings=settings, **start)
+
+
+def random_weights(like: str, seed: int) -> Path:
+    """An encoder with the shape and the windows of a published one, and random weights."""
+    import torch
+
+    from pulsewise.learn.network import forward
+
+    where = folder() / f"random-{like}-{seed}"
+    if not (where / "checkpoint.json").is_file():
+        found = pretrained.load(like)
+        plugin = registry.load("models", found.facts.model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = plugin.build(config.fill(plugin.Config, found.facts.config))
+        arrays = {name: array for name, array in forward.state(net).items() if name in found.arrays}
+        facts = replace(found.facts, name=f"random-{seed}", told=pretrained.Told(), sources=())
+        pretrained.Pretrained(facts, arrays).save(where)
+    return where
+
+
+def rows(made: Run, quantity: str) -> Columns:
+    """The test windows of a run that have a reference and an estimate of a quantity."""
+    columns = columns_of(pq.read_table(made.folder / "predictions.parquet"))
+    known = np.isfinite(np.asarray(columns["estimate"], float)) & np.isfinite(np.asarray(columns["reference"], float))
+    known &= columns["quantity"] == quantity
+    return {name: column[known] for name, column in columns.items()}
+
+
+def readings(columns: Columns) -> Columns:
+    """One row per reading of the rows."""
+    return per_reading(columns, reading_codes(columns), np.ones(len(columns["person"]), bool))
+
+
+def beside(versions: dict[str, Columns], main: str, *, resamples: int = 1000) -> dict[str, Line]:
+    """Print versions and predictors without skill on the same readings, each less the first; the lines by name."""
+    seen = [Seen(name, "", columns) for name, columns in versions.items()]
+    make = evolved.yes_or_no if main == "auroc" else evolved.numbers
+    lines, _ = evolved.beside(make(seen, CONTROLS, Settings(resamples=resamples)), main, down=main == "mae", level=0.95)
+    names = ("auroc", "auprc", "f1", "sensitivity", "specificity") if main == "auroc" else ("mae", "bias", "r")
+    for line in lines:
+        figures = "  ".join(
+            f"{name} {text(line.numbers[name])}" for name in names if line.numbers[name].value is not None
+        )
+        print(f"  {line.name:44s} {figures}" + (f"  less the first {text(line.first)}" if line.first.value else ""))
+    number = lines[0].numbers[main]
+    print(f"  {number.n} readings of {number.people} people")
+    return {line.name: line for line in lines}
+
+
+def text(number: Number) -> str:
+    """A figure with its interval over people."""
+    if number.value is None or number.low is None:
+        return "none" if number.value is None else f"{number.value:.3f}"
+    return f"{number.value:.3f} ({number.low:.3f} to {number.high:.3f})"
 
 
 def strongest(part: QuantityResult) -> ControlScore:

@@ -10,28 +10,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from tests.known_answers import kept
+from tests.known_answers.kept import text
 
 from pulsewise.judge import evolved
-from pulsewise.judge.number import Number, of_draws
-from pulsewise.judge.rows import columns_of, per_reading, reading_codes
+from pulsewise.judge.number import of_draws
 from pulsewise.judge.score import CONTROLS, Settings
 
 pytestmark = [pytest.mark.known_answers, pytest.mark.real_data]
 
 
-def text(number: Number) -> str:
-    return f"{number.value:.3f} ({number.low:.3f} to {number.high:.3f})"
-
-
 def test_heart_rate_hardly_tells_low_glucose_in_new_people(real_data: Path) -> None:
     made = kept.run("hypoglycemia-heart-rate", "hypoglycemia-heart-rate", real_data / "uc-ht-t1dm")
     part = made.result().quantities[0]
-    columns = columns_of(pq.read_table(made.folder / "predictions.parquet"))
-    finite = np.isfinite(np.asarray(columns["estimate"], float)) & np.isfinite(np.asarray(columns["reference"], float))
-    readings = per_reading(columns, reading_codes(columns), finite)
+    readings = kept.readings(kept.rows(made, part.quantity))
     seen = [evolved.Seen("forest", "", readings)]
     lines = {line.name: (line, draws) for line, draws in evolved.yes_or_no(seen, CONTROLS, Settings(resamples=1000))}
     print()

@@ -21,8 +21,8 @@ from pulsewise.learn.train import train
 from pulsewise.simulate import cohort
 
 
-def trained(preset: str, people: int, windows: int, folder: Path) -> Bundle:
-    """Features and ridge on simulated people."""
+def trained(preset: str, people: int, windows: int, folder: Path, **changes: Any) -> Bundle:
+    """Features and ridge on simulated people, or another model."""
     pytest.importorskip("sklearn")
     size = {"people": people, "sessions": 1, "windows": windows}
     recipe = recipes.fill(
@@ -33,6 +33,7 @@ def trained(preset: str, people: int, windows: int, folder: Path) -> Bundle:
             "label": {"how": "nearest", "tolerance_s": 6},
             "task": {"name": "pressure"},
             "model": {"name": "classical"},
+            **changes,
         }
     )
     parts: dict[str, Any] = {"condition": recipe.condition, "window": recipe.window, "label": recipe.label}
@@ -84,3 +85,33 @@ def test_one_three_and_five_readings_help_where_the_pulse_follows_and_only_there
             assert found.low > 0 or readings == 1  # one noisy cuff reading: the interval may touch 0
         else:
             assert found.value < 0.05 and accepted <= 1
+
+
+def span(found: Any) -> str:
+    """A skill with its interval."""
+    return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+
+
+NETWORK = {
+    "model": {"name": "resnet", "depth": 18, "width": 8, "dropout": 0.1},
+    "train": {"epochs": 12, "lr": 3e-3, "schedule": "cosine", "patience": 0, "accelerator": "cpu"},
+}
+"""A small network; epochs and rate were fixed beforehand."""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("preset", ["track_strong", "null"])
+def test_a_network_trained_on_for_one_person(preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last layer and the whole network, from one, three and five readings of people it never saw."""
+    pytest.importorskip("torch")
+    bundle = trained(preset, 40, 12, tmp_path, **NETWORK)
+    people = others(bundle, preset, 16, 10)
+    for how in ("last-layer", "whole"):
+        for readings in (1, 3, 5):
+            made = personal(bundle, people, readings, how)
+            found, before, accepted = skill(made), skill(made, "before"), sum(m.better for m in made)
+            with capsys.disabled():
+                print(
+                    f"\n{preset}, {how}, {readings} readings: skill over the readings carried forward {span(found)}, "
+                    f"over the network before {span(before)}, {accepted} of {len(made)} people accepted"
+                )
