@@ -45,17 +45,18 @@ def run(
     freeze: bool = False,
     windows_of: str = "",
 ) -> Run:
-    """A recipe from recordings to report, in its own folder; finished stages are not done again.
+    """A recipe from recordings to figures, in its own folder; finished stages are not done again.
 
     `windows_of` names a run whose windows are the same: they are linked where they are there.
     """
     out, other = folder() / name, folder() / windows_of
-    start = {"encoder": encoder, "freeze": freeze}
     if windows_of and not (out / "run.json").is_file() and (other / "store" / "card.json").is_file():
         shutil.copytree(other / "store", out / "store", copy_function=lambda a, b: Path(b).hardlink_to(a))
         stages = json.loads((other / "run.json").read_text())
         write_json(out / "run.json", {**stages, "stages": {"store": stages["stages"]["store"]}})
-    return pulsewise.run(recipe, data=data, out=out, settings=settings, **start)
+    return pulsewise.run(
+        recipe, data=data, out=out, settings=settings, until="evaluate", encoder=encoder, freeze=freeze
+    )
 
 
 def random_weights(like: str, seed: int) -> Path:
