@@ -115,3 +115,7 @@ def test_a_network_trained_on_for_one_person(preset: str, tmp_path: Path, capsys
                     f"\n{preset}, {how}, {readings} readings: skill over the readings carried forward {span(found)}, "
                     f"over the network before {span(before)}, {accepted} of {len(made)} people accepted"
                 )
+            if preset == "track_strong":
+                assert before.value > 0 and (before.low > 0 or readings == 1)
+            else:
+                assert found.value < 0.05 and accepted <= 1
