@@ -1,6 +1,6 @@
 """How much a heart rate read from an encoder suffers from artefacts: quality pairs, SimCLR, BYOL, random weights.
 
-    python -m benchmarks.artefact_tolerance STORE OUT [--data DIR] [--width 16] [--epochs 4] [--part 2]
+    python -m benchmarks.artefact_tolerance STORE OUT [--data DIR] [--width 16] [--epochs 4] [--part 2] [--methods …]
 
 STORE is that of `pulsewise pretrain siamquality-18` (Stress-Predict and simulated people). All methods get the same
 pairs, batches, steps, optimiser, learning rate and augmentation, three seeds each; nothing was chosen on the people
@@ -194,12 +194,14 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--part", type=int, default=2, help="every n-th window of the store")
+    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(SEEDS))
     parser.add_argument("--also", nargs="*", default=[], help="encoders by name, or random-NAME")
     a = parser.parse_args()
     store = Store(a.store)
     rows = np.arange(0, len(store), a.part)
     made = recipe.load(RECIPE, [f"model.width={a.width}", f"pretrain.epochs={a.epochs}", "pretrain.half=false"])
-    nets = {(name, seed): encoder(name, seed, store, a.out, made, rows) for seed in SEEDS for name in METHODS}
+    nets = {(name, seed): encoder(name, seed, store, a.out, made, rows) for seed in a.seeds for name in a.methods}
     nets |= {(name, seed): net for name in a.also for seed, net in enumerate(published(name))}
     fit, fit_rate, fit_who = simulated(30, 101)
     test, test_rate, test_who = simulated(30, 202)
@@ -207,7 +209,7 @@ def main() -> None:
     test_x = {share: windows([moved(p, share, i) for i, p in enumerate(test)], made) for share in SHARES}
     real = exercise(a.data, made) if a.data else None
     result: dict[str, Any] = {
-        "width": a.width, "epochs": a.epochs, "windows": len(rows), "seeds": list(SEEDS), "shares": list(SHARES),
+        "width": a.width, "epochs": a.epochs, "windows": len(rows), "seeds": a.seeds, "shares": list(SHARES),
         "simulated": {"people": len(np.unique(test_who)), "windows": len(test)}, "methods": {},
     }  # fmt: skip
     if real is not None:
