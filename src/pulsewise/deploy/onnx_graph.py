@@ -16,6 +16,7 @@ import numpy as np
 from pulsewise.core.errors import SetupError
 from pulsewise.learn.answering import LOG_VARIANCE
 from pulsewise.learn.bundle import Bundle
+from pulsewise.learn.facts import Answer
 
 _OPSET = 17
 
@@ -52,16 +53,7 @@ def to_onnx(bundle: Bundle) -> bytes:
             value = first * self.target_sd + self.target_mean
             if f.answer == "probability":
                 return torch.sigmoid(value)
-            if f.answer == "gaussian":
-                sd = torch.exp(rest[0].clamp(*LOG_VARIANCE) / 2) * self.target_sd
-                return torch.cat([value, sd, sd], dim=1)
-            if f.answer == "quantile":
-                ends = [
-                    (sign * (end - first)).clamp(min=0) * self.target_sd
-                    for sign, end in zip((-1, 1), rest, strict=True)
-                ]
-                return torch.cat([value, *ends], dim=1)
-            return value
+            return torch.cat([value, *(end * self.target_sd for end in _ends(f.answer, first, rest))], dim=1)
 
     whole = Whole().eval()
     before = getattr(bundle.model, "layout", None)
@@ -86,6 +78,17 @@ def to_onnx(bundle: Bundle) -> bytes:
     finally:
         if before is not None:
             bundle.model.layout = before
+
+
+def _ends(answer: Answer, first: Any, rest: list[Any]) -> list[Any]:
+    """How far the interval a network states reaches down and up, in its own scale; nothing where it states none."""
+    if answer == "gaussian":
+        sd = (rest[0].clamp(*LOG_VARIANCE) / 2).exp()
+        return [sd, sd]
+    if answer == "quantile":
+        low, high = rest
+        return [(first - low).clamp(min=0), (high - first).clamp(min=0)]
+    return []
 
 
 def half(content: bytes) -> bytes:
