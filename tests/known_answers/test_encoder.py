@@ -106,7 +106,7 @@ def test_fibrillation(real_data: Path) -> None:
     for name in ("random, trained", "random, probe", "probe", "trained"):
         epochs = RHYTHM_EPOCHS["probe" if "probe" in name else "trained"]
         made = begun(f"fibrillation-{name}", "siamquality", data, (*RHYTHM, epochs), first)
-        versions[f"encoder, {name}"] = kept.readings(kept.rows(made, "af"))
+        versions[f"encoder, {name}"] = kept.rows(made, "af")  # a segment has a label of its own
     assert made is not None
     rhythm = made.store().columns()["label_rhythm"]
     some = next(iter(versions.values()))
