@@ -7,6 +7,7 @@ Of a model that states an interval it gives (N, 3 K): the values, then how far t
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,7 +109,12 @@ def _openvino(graph: Graph) -> Any:
     core = openvino.Core()
     able, hint = _HINTS.get(graph.precision, ("", "f32"))
     hint = hint if able in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-    settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    settings = {
+        "INFERENCE_PRECISION_HINT": hint,
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,  # each process of a server would pin itself to the same core
+        "INFERENCE_NUM_THREADS": _threads(),
+    }
     compiled = core.compile_model(core.read_model(*graph.content), "CPU", settings)
     own = threading.local()  # a request computes one thing at a time, and a server has several threads
 
@@ -125,9 +131,16 @@ def _onnxruntime(graph: Graph) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = _threads()
     session = onnxruntime.InferenceSession(graph.content[0], options, providers=["CPUExecutionProvider"])
     (name,) = (given.name for given in session.get_inputs())
     return lambda piece: session.run(None, {name: piece})[0]
+
+
+def _threads() -> int:
+    """What `OMP_NUM_THREADS` allows, as torch and NumPy take it; 0 lets the engine choose."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() else 0
 
 
 def _invalid(what: str) -> ArtifactError:
