@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -45,6 +46,8 @@ def main(handle: int) -> NoReturn:
         except (EOFError, OSError):
             os._exit(0)
         answer, made = answered(plain["call"], plain["given"], arrays)
+        if plain["call"] == "load":
+            gc.freeze()  # models and libraries stay: no answer waits while they are looked through
         link.sendall(frames.head_of(answer, made))
         for array in made:
             link.sendall(frames.raw(array))
