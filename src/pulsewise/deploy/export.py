@@ -186,12 +186,11 @@ def _front(
         parts = raw_graph.in_openvino(whole, quantised, precision == "fp16")
     samples, wanted = golden(bundle, how, GOLDEN_RAW)
     off = np.stack([Graph(parts, "fp32", engine).outputs(samples) for engine in here]) - wanted
-    size = np.sqrt((off**2).mean(axis=(0, 1))) if precision == "int8" else np.abs(off).max(axis=(0, 1))
-    size = size.reshape(-1, len(bundle.task.targets)).max(axis=0)  # of the value and of its interval's ends
-    most = BOUNDS.get(precision, RMS_BOUND) * np.array(bundle.facts.scaling.target_sd)
+    size, most = _sizes(bundle, precision, off)
     if not (size <= most).all():
         return _Front(Raw(outside=f"with it inside, the {precision} graph is off by {size.max():.3g}"))
-    difference = {t.quantity: float(d) for t, d in zip(bundle.task.targets, np.abs(off).max(axis=(0, 1)), strict=False)}
+    largest = np.abs(off).max(axis=(0, 1))
+    difference = {target.quantity: float(largest[k]) for k, target in enumerate(bundle.task.targets)}
     files = {n: File(hashlib.sha256(c).hexdigest(), len(c)) for n, c in zip(raw_graph.RAW[to], parts, strict=True)}
     about = Raw("", how.rate, how.length, how.margin, how.multiply_adds * len(bundle.facts.channels), difference, files)
     return _Front(about, parts, {"raw": samples, "raw_estimates": wanted})
@@ -244,11 +243,15 @@ def _difference(
     return found
 
 
-def _check(bundle: Bundle, precision: str, off: NDArray[np.float64], force: bool) -> None:
+def _sizes(bundle: Bundle, precision: str, off: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far off each target is (E engines, N windows, m K), at the worst, and how far it may be."""
     sizes = np.sqrt((off**2).mean(axis=1)) if precision == "int8" else np.abs(off).max(axis=1)
-    sizes = sizes.max(axis=0).reshape(-1, len(bundle.task.targets)).max(axis=0)  # of the value and its interval's ends
-    for target, size, sd in zip(bundle.task.targets, sizes, bundle.facts.scaling.target_sd, strict=True):
-        most = BOUNDS.get(precision, RMS_BOUND) * sd
+    most = BOUNDS.get(precision, RMS_BOUND) * np.array(bundle.facts.scaling.target_sd)
+    return sizes.reshape(-1, len(bundle.task.targets)).max(axis=0), most
+
+
+def _check(bundle: Bundle, precision: str, off: NDArray[np.float64], force: bool) -> None:
+    for target, size, most in zip(bundle.task.targets, *_sizes(bundle, precision, off), strict=True):
         if not size <= most and not force:
             what = f"the {precision} graph is off by {size:.3g} {target.unit} of {target.quantity}"
             raise GateError("gate", f"{what}; at most {most:.3g} is allowed", fix="take a higher precision, or --force")

@@ -152,7 +152,7 @@ def alone(picture: str, colours: str) -> str:
     picture : str
         From `svg`.
     colours : str
-        The style sheet that names them (`report.colours`).
+        The style sheet that names them (`styles.colours`).
     """
     box = re.search(r'viewBox="([\d. ]+)"', picture)
     _, _, width, height = (box.group(1) if box else "0 0 100 100").split()
