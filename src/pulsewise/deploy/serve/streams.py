@@ -24,17 +24,18 @@ from typing import Any
 import numpy as np
 from fastapi import APIRouter, WebSocket
 from numpy.typing import NDArray
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnect
 
 from pulsewise.core.errors import InputError, PulsewiseError, UsageError
 from pulsewise.core.limits import check_rate
 from pulsewise.deploy.alarm import Alarm
 from pulsewise.deploy.serve import service as serving
-from pulsewise.deploy.serve import shelf
+from pulsewise.deploy.serve import shelf, sockets
 from pulsewise.deploy.serve.live import Vitals
 from pulsewise.deploy.serve.logs import event
 from pulsewise.deploy.serve.service import Service
 from pulsewise.deploy.serve.shown import Frame, Shown, frame, name_of
+from pulsewise.deploy.serve.sockets import SEND_S
 from pulsewise.deploy.serve.watching import whose
 from pulsewise.deploy.sources.payload import MAGIC, decode
 from pulsewise.deploy.stream import Stream
@@ -48,8 +49,6 @@ PAUSE_S = 0.2
 """Between two looks at a stream, so that pieces are taken together."""
 STALE_S = 5.0
 IDLE_S = 60.0
-SEND_S = 10.0
-"""In which a client must take an answer."""
 MOST_ALARMS = 8
 RATE_TOLERANCE = 0.001
 """What the rate in a message may differ from the stream's; it is a float32 there."""
@@ -68,8 +67,7 @@ async def stream(socket: WebSocket) -> None:
         one = _Session(socket, service, await whose(socket, service), *_asked(socket, service))
         one.shown = _shown(socket, one)
     except PulsewiseError as error:
-        await socket.send_text(json.dumps({"state": "error", "error": error.to_dict()}))
-        await socket.close(1008, error.code)
+        await sockets.refuse(socket, error)
         return
     service.live.open.add(one)
     service.metrics.streams.inc()
@@ -172,10 +170,7 @@ class _Session:
     async def end(self, code: int, reason: str) -> None:
         """Close with a code."""
         self.code = self.code or reason
-        if self.socket.application_state is not WebSocketState.DISCONNECTED:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(2):
-                    await self.socket.close(code, reason)
+        await sockets.close(self.socket, code, reason)
 
     # -- in ----------------------------------------------------------------------------------------------------
 

@@ -7,27 +7,24 @@ A watcher sends nothing. Closing codes: 1000 at the end of the stream or of the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, WebSocket
 from fastapi import Path as PathParameter
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocketState
 
 from pulsewise.core.errors import InputError, PulsewiseError, SetupError
 from pulsewise.deploy.serve import service as serving
+from pulsewise.deploy.serve import sockets
 from pulsewise.deploy.serve.guard import COOKIE
 from pulsewise.deploy.serve.service import Here, Service
 from pulsewise.deploy.serve.shown import Line, Shown
+from pulsewise.deploy.serve.sockets import SEND_S
 
 router = APIRouter(prefix="/api/streams", tags=["streams"])
 
 MOST_WATCHERS = 16
 """Of one stream."""
-SEND_S = 10.0
-"""In which a watcher must take a message."""
 
 
 async def whose(connection: HTTPConnection, service: Service) -> tuple[str | None, str]:
@@ -56,8 +53,7 @@ async def watch(socket: WebSocket, stream: Annotated[str, PathParameter(pattern=
         if len(found.lines) >= MOST_WATCHERS or len(service.live.watching) >= service.settings.streams:
             raise SetupError("busy", "too many watch already", fix="try again later")
     except PulsewiseError as error:
-        await socket.send_text(json.dumps({"state": "error", "error": error.to_dict()}))
-        await socket.close(1013 if error.code == "busy" else 1008, error.code)
+        await sockets.refuse(socket, error, 1013 if error.code == "busy" else 1008)
         return
     one = _Watcher(socket, asks[0])
     service.live.watching.add(one)
@@ -105,7 +101,4 @@ class _Watcher:
 
     async def end(self, code: int, reason: str) -> None:
         """Close with a code."""
-        if self.socket.application_state is not WebSocketState.DISCONNECTED:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(2):
-                    await self.socket.close(code, reason)
+        await sockets.close(self.socket, code, reason)
