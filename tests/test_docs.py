@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import itertools
 import re
 import shlex
 import subprocess
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 import typer
 
+from pulsewise.cli.evolution import _versions
 from pulsewise.cli.list import entries
 from pulsewise.cli.main import application, words
+from pulsewise.learn.recipe import load
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -128,18 +131,11 @@ def check_names(line: str, word: str, parsed: dict[str, Any]) -> None:
             assert (ROOT / name).is_file(), line
     if word == "list" and parsed.get("kind"):
         assert entries(parsed["kind"]) is not None
-    for setting in parsed.get("settings") or ():
-        check_setting(setting)
-
-
-def check_setting(setting: str) -> None:
-    from pulsewise.learn.recipe import Recipe
-
-    table, _, key = setting.partition("=")[0].partition(".")
-    field = Recipe.__dataclass_fields__.get(table)
-    assert field, setting
-    if key and table not in ("dataset", "task", "model"):
-        assert key in field.default_factory.__dataclass_fields__, setting
+    named = parsed.get("recipes") or [parsed.get("recipe") or "demo"]
+    versions = list(_versions(parsed.get("versions") or ()).values()) or [[]]
+    for name, version in itertools.product(named, versions):
+        file = ROOT / "recipes" / f"{Path(name).stem}.toml"
+        load(file if file.is_file() else ROOT / "recipes/demo.toml", [*(parsed.get("settings") or ()), *version])
 
 
 @pages()

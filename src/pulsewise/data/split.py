@@ -49,7 +49,7 @@ class Config:
     stratify : str, optional
         Column (e.g. `label_sbp`, `sex`) whose distribution the sides or folds should share: people are
         dealt in the order of their mean (`by-person`, `grouped-k-fold`), windows in that of their value
-        (`leaky-random`).
+        (`leaky-random`). A fold of one person shares nothing: `leave-one-person-out` does not look at it.
     file : str, optional
         CSV with `person` (or `record`), `side` (train, validation, test) and, where there are several,
         `fold`.
@@ -76,7 +76,7 @@ class Config:
             raise ValueError(f"at least 2 folds are needed, {self.folds} came")
         if (self.file is not None) != (self.name == "predefined"):
             raise ValueError("a predefined split, and no other, needs file")
-        if self.stratify is not None and self.name not in ("by-person", "grouped-k-fold", "leaky-random"):
+        if self.stratify is not None and self.name in ("by-day", "by-time", "predefined"):
             raise ValueError(f"{self.name} cannot be stratified")
 
 
