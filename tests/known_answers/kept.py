@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 import pulsewise
 from pulsewise.cli._run import Run
 from pulsewise.core import config, registry
 from pulsewise.core.disk import write_json
 from pulsewise.judge import evolved
-from pulsewise.judge.evolved import Line, Seen
-from pulsewise.judge.number import Number
+from pulsewise.judge.evolved import Drawn, Seen
+from pulsewise.judge.number import Number, of_draws
 from pulsewise.judge.result import ControlScore, QuantityResult
 from pulsewise.judge.rows import Columns, columns_of, per_reading, reading_codes
 from pulsewise.judge.score import CONTROLS, Settings
@@ -91,11 +92,12 @@ def readings(columns: Columns) -> Columns:
     return per_reading(columns, reading_codes(columns), np.ones(len(columns["person"]), bool))
 
 
-def beside(versions: dict[str, Columns], main: str, *, resamples: int = 1000) -> dict[str, Line]:
-    """Print versions and predictors without skill on the same readings, each less the first; the lines by name."""
-    seen = [Seen(name, "", columns) for name, columns in versions.items()]
+def beside(versions: dict[str, Columns], main: str, *, resamples: int = 1000) -> dict[str, Drawn]:
+    """Print versions and predictors without skill on the same readings, each less the first; lines and draws."""
+    seen = [Seen(name, "", in_order(columns)) for name, columns in versions.items()]
     make = evolved.yes_or_no if main == "auroc" else evolved.numbers
-    lines, _ = evolved.beside(make(seen, CONTROLS, Settings(resamples=resamples)), main, down=main == "mae", level=0.95)
+    drawn = make(seen, CONTROLS, Settings(resamples=resamples))
+    lines, _ = evolved.beside(drawn, main, down=main == "mae", level=0.95)
     names = ("auroc", "auprc", "f1", "sensitivity", "specificity") if main == "auroc" else ("mae", "bias", "r")
     for line in lines:
         figures = "  ".join(
@@ -104,7 +106,30 @@ def beside(versions: dict[str, Columns], main: str, *, resamples: int = 1000) ->
         print(f"  {line.name:44s} {figures}" + (f"  less the first {text(line.first)}" if line.first.value else ""))
     number = lines[0].numbers[main]
     print(f"  {number.n} readings of {number.people} people")
-    return {line.name: line for line in lines}
+    return {line.name: (line, draws) for line, (_, draws) in zip(lines, drawn, strict=True)}
+
+
+def in_order(columns: Columns) -> Columns:
+    """The rows by person, recording and time: whatever the folds were, the same order."""
+    order = np.lexsort((columns["start"], columns["record"].astype(str), columns["person"].astype(str)))
+    return {name: column[order] for name, column in columns.items()}
+
+
+def over_seeds(tables: Sequence[dict[str, Drawn]], main: str, pairs: Sequence[tuple[str, str]] = ()) -> None:
+    """Print the mean of each version over seeds, with its interval over people, and some less others, paired."""
+
+    def mean(name: str) -> NDArray[np.float64]:
+        return np.mean([table[name][1][main] for table in tables], axis=0)
+
+    some = next(iter(tables[0].values()))[0].numbers[main]
+    about = (some.n, some.people, 0.95)
+    print(f"  mean of {len(tables)} seeds")
+    for name in tables[0]:
+        each = [table[name][0].numbers[main].value for table in tables]
+        if None not in each:
+            print(f"  {name:44s} {text(of_draws(mean(name), *about))}; {', '.join(f'{value:.3f}' for value in each)}")
+    for one, other in pairs:
+        print(f"  {one} less {other}: {text(of_draws(mean(one) - mean(other), *about))}")
 
 
 def text(number: Number) -> str:

@@ -18,6 +18,7 @@ from tests.known_answers.test_moving_and_breathing import held_out
 from pulsewise.cli._run import Run
 from pulsewise.clinical.detection import best_threshold
 from pulsewise.datasets import ieee_spc, marsh, ppg_arrhythmia
+from pulsewise.judge.evolved import Drawn
 from pulsewise.judge.rows import Columns
 from pulsewise.learn.pretrained import load
 from pulsewise.signals.beats import find_beats
@@ -100,26 +101,37 @@ def by_variation(made: Run, columns: Columns, data: Path) -> Columns:
 
 def test_fibrillation(real_data: Path) -> None:
     """28 people, 60 segments each, five folds of people; fibrillation against everything, and against sinus rhythm."""
-    data, first = real_data / "ppg-arrhythmia", "fibrillation-random-trained-"
-    versions: dict[str, Columns] = {}
-    made = None
-    for name in ("random, trained", "random, probe", "probe", "trained"):
-        epochs = RHYTHM_EPOCHS["probe" if "probe" in name else "trained"]
-        made = begun(f"fibrillation-{name}", "siamquality", data, (*RHYTHM, epochs), first)
-        versions[f"encoder, {name}"] = kept.rows(made, "af")  # a segment has a label of its own
-    assert made is not None
-    rhythm = made.store().columns()["label_rhythm"]
-    some = next(iter(versions.values()))
-    versions = {"variation of the intervals": by_variation(made, some, data), **versions}
+    data, first = real_data / "ppg-arrhythmia", f"fibrillation-random-trained-{SEEDS[0]}-"
+    every, sinus = [], []
+    for seed in SEEDS:
+        versions: dict[str, Columns] = {}
+        for name in ("random, trained", "random, probe", "probe", "trained"):
+            epochs = RHYTHM_EPOCHS["probe" if "probe" in name else "trained"]
+            settings = (*RHYTHM, epochs, *of_seed(seed))
+            made = begun(f"fibrillation-{name}-{seed}", "siamquality", data, settings, first, seed)
+            versions[f"encoder, {name}"] = kept.rows(made, "af")  # a segment has a label of its own
+        rhythm = made.store().columns()["label_rhythm"]
+        some = next(iter(versions.values()))
+        versions = {"variation of the intervals": by_variation(made, some, data), **versions}
+        print(f"\n fibrillation against everything, seed {seed}")
+        every.append(kept.beside(versions, "auroc"))
+        print(f" fibrillation against sinus rhythm, seed {seed}")
+        told = {name: np.isin(rhythm[rows["window"]], ("af", "sinus")) for name, rows in versions.items()}
+        against = {name: {k: v[told[name]] for k, v in rows.items()} for name, rows in versions.items()}
+        sinus.append(kept.beside(against, "auroc"))
+    pairs = [
+        ("encoder, trained", "encoder, random, trained"),
+        ("encoder, probe", "encoder, random, probe"),
+        ("encoder, trained", "variation of the intervals"),
+    ]
     print("\n fibrillation against everything")
-    lines = kept.beside(versions, "auroc")
+    kept.over_seeds(every, "auroc", pairs)
     print(" fibrillation against sinus rhythm")
-    told = {name: np.isin(rhythm[rows["window"]], ("af", "sinus")) for name, rows in versions.items()}
-    against_sinus = {name: {k: v[told[name]] for k, v in rows.items()} for name, rows in versions.items()}
-    sinus = kept.beside(against_sinus, "auroc")
-    assert lines["variation of the intervals"].numbers["auroc"].people == 28
-    assert sinus["variation of the intervals"].numbers["auroc"].value > 0.95
-    assert lines["encoder, trained"].numbers["auroc"].value > 0.5
+    kept.over_seeds(sinus, "auroc", pairs)
+    for table, against_sinus in zip(every, sinus, strict=True):
+        assert table["variation of the intervals"][0].numbers["auroc"].people == 28
+        assert against_sinus["variation of the intervals"][0].numbers["auroc"].value > 0.95
+        assert table["encoder, trained"][0].numbers["auroc"].value > 0.5
 
 
 # -- blood pressure from two seconds of pulse ----------------------------------------------------------------------
@@ -179,25 +191,35 @@ def moving(data: Path, made: Run) -> dict[str, np.ndarray]:
 
 def test_heart_rate_in_exercise(real_data: Path) -> None:
     """IEEE SPC: 12 people, 8 s of one wrist pulse, six folds of people; a transformer of the same size beside it."""
-    data, first = real_data / "ieee-spc-2015", "moving-random-trained-"
-    versions: dict[str, Columns] = {}
-    for name in ("random, trained", "fine-tuned"):
-        made = begun(f"moving-{name}", "siamquality", data, MOVING, first)
-        versions[f"encoder, {name}"] = kept.rows(made, "heart_rate")
-    other = (*MOVING, "model.name=transformer", "pretrain.epochs=0")
-    made = kept.run("moving-transformer", "siamquality", data, other, windows_of=first)
-    versions["transformer of its size, random, trained"] = kept.rows(made, "heart_rate")
-    some, said = versions["encoder, fine-tuned"], moving(data, made)
-    alone = said["window"]
-    for fold in made.split().folds:  # no beats: the constant
-        level = np.nanmedian(made.store().columns()["label_heart_rate"][fold.train])
-        alone[fold.test] = np.where(np.isfinite(alone[fold.test]), alone[fold.test], level)
-    titles = {"window": "beats of the window", "pulse": "tracked, pulse", "arm": "tracked, pulse and accelerometer"}
-    versions = {**{titles[k]: instead(some, values) for k, values in said.items()}, **versions}
+    data, first = real_data / "ieee-spc-2015", f"moving-random-trained-{SEEDS[0]}-"
+    tables, said = [], {}
+    for seed in SEEDS:
+        versions: dict[str, Columns] = {}
+        for name in ("random, trained", "fine-tuned"):
+            made = begun(f"moving-{name}-{seed}", "siamquality", data, (*MOVING, *of_seed(seed)), first, seed)
+            versions[f"encoder, {name}"] = kept.rows(made, "heart_rate")
+        other = (*MOVING, "model.name=transformer", "pretrain.epochs=0", *of_seed(seed))
+        made = kept.run(f"moving-transformer-{seed}", "siamquality", data, other, windows_of=first)
+        versions["transformer, random, trained"] = kept.rows(made, "heart_rate")
+        some, said = versions["encoder, fine-tuned"], said or moving(data, made)
+        alone = said["window"].copy()
+        for fold in made.split().folds:  # no beats: the constant
+            level = np.nanmedian(made.store().columns()["label_heart_rate"][fold.train])
+            alone[fold.test] = np.where(np.isfinite(alone[fold.test]), alone[fold.test], level)
+        titles = {"window": "beats of the window", "pulse": "tracked, pulse", "arm": "tracked, pulse and accelerometer"}
+        versions = {**{titles[k]: instead(some, values) for k, values in {**said, "window": alone}.items()}, **versions}
+        print(f"\n heart rate in exercise, bpm, seed {seed}")
+        tables.append(kept.beside(versions, "mae"))
+    pairs = [
+        ("encoder, fine-tuned", "encoder, random, trained"),
+        ("transformer, random, trained", "encoder, random, trained"),
+        ("encoder, fine-tuned", "beats of the window"),
+    ]
     print("\n heart rate in exercise, bpm")
-    lines = kept.beside(versions, "mae")
-    assert lines["encoder, fine-tuned"].numbers["mae"].people == 12
-    assert lines["tracked, pulse and accelerometer"].numbers["mae"].value < 1
+    kept.over_seeds(tables, "mae", pairs)
+    for table in tables:
+        assert table["encoder, fine-tuned"][0].numbers["mae"].people == 12
+        assert table["tracked, pulse and accelerometer"][0].numbers["mae"].value < 1
 
 
 RESTING = (
@@ -226,17 +248,26 @@ def resting(data: Path, made: Run) -> dict[str, np.ndarray]:
 
 def test_heart_rate_and_breathing_at_rest(real_data: Path) -> None:
     """MARSH: 15 people, both halves of a minute, five folds of people; references of a minute each."""
-    data, first = real_data / "marsh", "resting-random-trained-"
-    runs = {
-        f"encoder, {name}": begun(f"resting-{name}", "siamquality", data, RESTING, first)
-        for name in ("random, trained", "fine-tuned")
-    }
-    said = resting(data, next(iter(runs.values())))
-    for quantity, unit in (("heart_rate", "bpm"), ("respiratory_rate", "breaths/min")):
-        columns = {name: kept.rows(made, quantity) for name, made in runs.items()}
-        some = next(iter(columns.values()))
-        there = {"signal processing": instead(some, said[quantity]), **columns}
-        print(f"\n {quantity}, {unit}")
-        lines = kept.beside({name: kept.readings(rows) for name, rows in there.items()}, "mae")
-        assert lines["encoder, fine-tuned"].numbers["mae"].people == 15
-        assert lines["signal processing"].numbers["mae"].value < 1.5
+    data, first = real_data / "marsh", f"resting-random-trained-{SEEDS[0]}-"
+    tables: dict[str, list[dict[str, Drawn]]] = {"heart_rate": [], "respiratory_rate": []}
+    said: dict[str, np.ndarray] = {}
+    for seed in SEEDS:
+        runs = {
+            f"encoder, {name}": begun(
+                f"resting-{name}-{seed}", "siamquality", data, (*RESTING, *of_seed(seed)), first, seed
+            )
+            for name in ("random, trained", "fine-tuned")
+        }
+        said = said or resting(data, next(iter(runs.values())))
+        for quantity, unit in (("heart_rate", "bpm"), ("respiratory_rate", "breaths/min")):
+            columns = {name: kept.rows(made, quantity) for name, made in runs.items()}
+            some = next(iter(columns.values()))
+            there = {"signal processing": instead(some, said[quantity]), **columns}
+            print(f"\n {quantity}, {unit}, seed {seed}")
+            tables[quantity].append(kept.beside({name: kept.readings(rows) for name, rows in there.items()}, "mae"))
+    for quantity, made in tables.items():
+        print(f"\n {quantity}")
+        kept.over_seeds(made, "mae", [("encoder, fine-tuned", "encoder, random, trained")])
+        for lines in made:
+            assert lines["encoder, fine-tuned"][0].numbers["mae"].people == 15
+            assert lines["signal processing"][0].numbers["mae"].value < 1.5
