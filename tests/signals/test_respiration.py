@@ -38,6 +38,14 @@ def test_the_breath_is_found(kind: str, per_minute: float, rate: float, gain: fl
     assert found.over(0, 60).value == pytest.approx(per_minute, abs=1)
 
 
+@pytest.mark.parametrize("kind", ["ppg", "ecg"])
+def test_the_unit_changes_nothing(kind: str) -> None:
+    x = breathing(125, 90, 13.0, kind)
+    x = x + 0.05 * x.std() * np.random.default_rng(0).normal(size=len(x))
+    said = [respiration(unit * x, 125, kind, abstain=False).value for unit in (1.0, 1e-9, 1e-6, 1e6)]
+    assert np.allclose(said, said[0], atol=1e-3)
+
+
 def test_each_modulation_follows_the_breath() -> None:
     for kind, rows in (("ppg", ("height", "peak", "interval", "rise_interval", "area", "baseline")),
                        ("ecg", ("height", "interval", "area", "baseline"))):  # fmt: skip

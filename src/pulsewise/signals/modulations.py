@@ -53,6 +53,7 @@ def modulations(samples: Array, rate: float, kind: str, beats: Beats, good: Mask
     index = np.arange(len(samples))
     whole = np.interp(index, index[good], samples[good]) if good.any() else np.zeros(len(samples))
     x = filters.resample(np.asarray(whole, dtype=np.float64), rate, WORK_RATE[kind]) * beats.polarity
+    x = x / (_steepness(x) or 1.0)  # what follows tells signal from rounding by size: V and nV are alike
     seconds, columns = (_pulses if kind == "ppg" else _complexes)(x, beats)
     sos = _scipy.butter(2, BAND, "bandpass", fs=RATE, output="sos")
     rows = []
@@ -74,6 +75,11 @@ def modulations(samples: Array, rate: float, kind: str, beats: Beats, good: Mask
     supported = (at - padded[after] < 2.5) & (padded[after + 1] - at < 2.5)
     pace = np.interp(at, beats.time[1:], 60 / intervals) if len(intervals) else np.zeros(count)
     return Modulations(np.array(rows).reshape(len(rows), count), supported, pace)
+
+
+def _steepness(x: Array) -> float:
+    """How much the steepest hundredth of the samples differ from those before them."""
+    return float(np.percentile(np.abs(np.diff(x)), 99)) if len(x) > 1 else 0.0
 
 
 def _within(sos: Array, series: Array) -> Array:
