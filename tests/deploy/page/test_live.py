@@ -65,6 +65,24 @@ def test_a_recording_is_replayed_live(tab: Callable[..., Any], finger: Path) -> 
     one.clean()
 
 
+def test_at_a_thousand_samples_a_second_the_samples_themselves_are_sent(
+    tab: Callable[..., Any], tmp_path: Path
+) -> None:
+    from pulsewise.formats import npz
+    from pulsewise.simulate.continuous import recording
+
+    npz.write(recording(45.0, heart_rate=83.0, rate=1000.0, seed=2).recording, tmp_path / "fast.npz")
+    one = tab()
+    one.upload(tmp_path / "fast.npz")
+    one.go("/live")
+    one.open.select_option("#speed", "16")
+    one.get("start").click()
+    state = one.until(lambda s: s["state"] == "closed")
+    assert state["dropped"] == 0 and state["sent_s"] == pytest.approx(45, abs=0.01)
+    assert state["last"]["heart_rate"]["value"] == pytest.approx(83, abs=2)
+    one.clean()
+
+
 def test_what_a_program_sends_is_listed_followed_and_said_to_end(tab: Callable[..., Any], server: str) -> None:
     one = tab()
     one.go("/live")

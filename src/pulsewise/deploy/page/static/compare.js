@@ -41,6 +41,10 @@ async function take(file) {
 /** Show what the table begins with, and offer its columns by name. */
 function look(text, name) {
   const lines = text.split(/\r?\n/).filter((line) => line.trim());
+  if (!lines.length) {
+    fill($("preview"), problem({ title: "The table is empty", detail: `${name} holds no line`, fix: "choose another file" }));
+    return;
+  }
   const mark = ["\t", ";", ","].find((m) => lines[0].includes(m)) || ",";
   const cells = lines.slice(0, 5).map((line) => line.split(mark).map((cell) => cell.trim().replace(/^"|"$/g, "")));
   const [head, ...rows] = cells;

@@ -148,10 +148,14 @@ export function drawBeats(canvas, view, beats, edits, pending, cursor, ink_) {
 
 /** Bounds of the axis over all rows, in stored units, with room. */
 function bounds(rows, references) {
-  const values = rows.flatMap((r) => (r.value === null ? [] : [r.low ?? r.value, r.high ?? r.value])).concat(references.map((r) => r.value));
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  let [low, high] = [Infinity, -Infinity];
+  for (const r of [...rows, ...references]) {
+    if (r.value === null) continue;
+    low = Math.min(low, r.low ?? r.value);
+    high = Math.max(high, r.high ?? r.value);
+  }
   const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 1e-6);
-  return values.length ? [low - room, high + room] : [0, 1];
+  return low <= high ? [low - room, high + room] : [0, 1];
 }
 
 const STEPS = [1, 2, 2.5, 5, 10];

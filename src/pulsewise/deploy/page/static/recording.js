@@ -167,6 +167,7 @@ async function measure() {
     fill($("vitals"), summary(found));
     editor.measured();
   } catch (error) {
+    if (state.channel !== channel) return;
     failed = error.code;
     fill($("vitals"), problem(error));
     scope.none = "Nothing was measured";
@@ -195,15 +196,18 @@ async function models() {
   const known = await modelOptions($("model"), state.model);
   if (state.model && !known.includes(state.model)) state.model = "";
   const chosen = async () => {
-    state.model = $("model").value;
-    state.predicted = null;
+    const model = $("model").value;
+    Object.assign(state, { model, predicted: null });
     permalink();
-    windowsAndTemplate($("windows-body"), path, state.model);
-    explanation($("explanation-body"), path, state.model, () => view.t0);
-    if (state.model) {
+    windowsAndTemplate($("windows-body"), path, () => state.model);
+    explanation($("explanation-body"), path, model, () => view.t0);
+    if (model) {
       try {
-        state.predicted = await post(`${path}/predict?${new URLSearchParams({ model: state.model })}`);
+        const found = await post(`${path}/predict?${new URLSearchParams({ model })}`);
+        if (state.model !== model) return; // another was chosen meanwhile
+        state.predicted = found;
       } catch (error) {
+        if (state.model !== model) return;
         scope.none = error.detail || "No estimates";
         fill($("windows-body"), problem(error));
       }

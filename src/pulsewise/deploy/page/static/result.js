@@ -6,7 +6,7 @@ import { $, busy, empty, fill, h, problem, say, sentence, table } from "./dom.js
 import { modelOptions, quantitiesOf, summariesIn } from "./estimates.js";
 import { amount, figure, onUnits, range, shownUnit } from "./units.js";
 import { summary } from "./vitals.js";
-import { clock, count, name, reason, reasons } from "./words.js";
+import { RHYTHMS, clock, count, name, reason, reasons } from "./words.js";
 
 const id = location.pathname.split("/")[2];
 const path = `/api/recordings/${encodeURIComponent(id)}`;
@@ -56,9 +56,13 @@ async function measure() {
     return;
   }
   fill($("vitals"), busy("Measuring …"));
+  const { channel } = state;
   try {
-    state.measured = await get(`${path}/measure?${new URLSearchParams({ channel: state.channel.name })}`);
+    const found = await get(`${path}/measure?${new URLSearchParams({ channel: channel.name })}`);
+    if (state.channel !== channel) return; // another was chosen meanwhile
+    state.measured = found;
   } catch (error) {
+    if (state.channel !== channel) return;
     state.measured = null;
     fill($("vitals"), problem(error));
   }
@@ -67,12 +71,16 @@ async function measure() {
 
 async function estimate() {
   address();
+  const { model } = state;
   state.predicted = null;
-  if (state.model) {
+  if (model) {
     fill($("estimates-body"), busy("Asking the model …"));
     try {
-      state.predicted = await post(`${path}/predict?${new URLSearchParams({ model: state.model })}`);
+      const found = await post(`${path}/predict?${new URLSearchParams({ model })}`);
+      if (state.model !== model) return; // another was chosen meanwhile
+      state.predicted = found;
     } catch (error) {
+      if (state.model !== model) return;
       fill($("estimates-body"), problem(error));
       downloads($("downloads-body"), path, state);
       return;
@@ -111,7 +119,7 @@ function vitalsTable() {
     ["From", (w) => link(w.start_s, w.end_s)],
     ["Heart rate, bpm", (w) => said(w.heart_rate)],
     ["Breathing, /min", (w) => said(w.respiratory_rate)],
-    ["Rhythm", (w) => (w.rhythm?.abstained ? h("span", { class: "abstained" }, reasons(w.rhythm.abstained)) : w.rhythm?.value || "–")],
+    ["Rhythm", (w) => (w.rhythm?.abstained ? h("span", { class: "abstained" }, reasons(w.rhythm.abstained)) : RHYTHMS[w.rhythm?.value] || w.rhythm?.value || "–")],
     ["Quality", (w) => [w.quality === null ? "–" : w.quality.toFixed(2), w.quality_reasons?.length ? h("small", {}, reasons(w.quality_reasons)) : null]],
   ], rows.length > 400 ? `The first 400 of ${rows.length}; all are in the download.` : "", { label: "Vital signs by window" }));
 }

@@ -5,7 +5,9 @@ import { busy, empty, fill, h, problem, table } from "./dom.js";
 import { axes, extent, line, picture } from "./drawing.js";
 import { clock, count, duration, reason } from "./words.js";
 
-export async function windowsAndTemplate(into, path, model) {
+/** Of the model that `chosen` gives; where another is chosen before the answer comes, it is not shown. */
+export async function windowsAndTemplate(into, path, chosen) {
+  const model = chosen();
   if (!model) {
     fill(into, empty("No model is chosen", "Windows are cut as a model was trained with them. Choose a model above the curves."));
     return;
@@ -15,9 +17,10 @@ export async function windowsAndTemplate(into, path, model) {
   try {
     found = await get(`${path}/windows?${new URLSearchParams({ model })}`);
   } catch (error) {
-    fill(into, problem(error));
+    if (chosen() === model) fill(into, problem(error));
     return;
   }
+  if (chosen() !== model) return;
   const { samples, template, count: n, length, rate, dropped } = found;
   const left = new Map();
   for (const one of dropped) left.set(one.reason, (left.get(one.reason) || 0) + 1);
