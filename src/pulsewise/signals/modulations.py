@@ -50,8 +50,10 @@ def modulations(samples: Array, rate: float, kind: str, beats: Beats, good: Mask
     """The series of one channel (T,), whose missing samples `good` marks False."""
     count = int(len(samples) / rate * RATE)
     at = np.arange(count) / RATE
-    index = np.arange(len(samples))
-    whole = np.interp(index, index[good], samples[good]) if good.any() else np.zeros(len(samples))
+    whole = samples if good.all() else np.zeros(len(samples))
+    if good.any() and not good.all():
+        index = np.arange(len(samples))
+        whole = np.interp(index, index[good], samples[good])
     x = filters.resample(np.asarray(whole, dtype=np.float64), rate, WORK_RATE[kind]) * beats.polarity
     x = x / (_steepness(x) or 1.0)  # what follows tells signal from rounding by size: V and nV are alike
     seconds, columns = (_pulses if kind == "ppg" else _complexes)(x, beats)
@@ -109,8 +111,9 @@ def _pulses(x: Array, beats: Beats) -> tuple[Array, list[Array]]:
     )
     half = (top + low) / 2
     window = feet[:, None] + np.arange(60)[None]
-    over = (x[np.minimum(window, len(x) - 1)] > half[:, None]) & (window < until[:, None])
-    width = np.where(follows, over.sum(axis=1) / rate, np.nan)
+    over = x.take(window, mode="clip") > half[:, None]
+    over &= window < until[:, None]
+    width = np.where(follows, (over @ np.ones(60, np.float32)).astype(np.float64) / rate, np.nan)
     interval = np.where(follows, np.append(np.diff(beats.time), np.nan), np.nan)
     rises = np.where(follows, np.append(np.diff(rise), np.nan) / rate, np.nan)
     height = top - low
