@@ -1,7 +1,8 @@
 """Pre-training: pairs per second of drawing, of reading, and of whole steps of SimSiam at 1200 samples; bytes per pair.
 
-The steps are those of `pulsewise pretrain` (forward of both views, backward, clipping, update), one process. What 36
-million pairs come to with these figures is in docs/explain/scale.md.
+The steps are those of `pulsewise pretrain` (forward of both views, backward, clipping, update), one process, on the GPU
+if there is one; their share is of what a large matrix product reaches there. What 36 million pairs come to with these
+figures is in docs/explain/scale.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from limits import arithmetic, here, precision, timed
 from pulsewise.data.prepare import prepare
 from pulsewise.data.store import Store
 from pulsewise.learn import recipe
@@ -60,7 +62,7 @@ def reading(store: Store) -> float:
     return 40 * 256 / (time.perf_counter() - begin)
 
 
-def stepping(depth: int) -> float:
+def stepping(depth: int, batch: int) -> float:
     """Pairs per second of whole steps."""
     import torch
 
@@ -70,20 +72,21 @@ def stepping(depth: int) -> float:
     plugin = registry.load("models", "siamquality")
     torch.manual_seed(0)
     net = plugin.build(plugin.Config(depth=depth))
-    net.layout = "image"
-    made = methods.build(replace(Config(), batch=BATCH), net, 1, 1200)
+    plan, device = here()
+    net.layout = plan.layout
+    made = methods.build(replace(Config(), batch=batch), net, 1, 1200).to(device)
     optimizer = torch.optim.SGD([p for p in made.parameters() if p.requires_grad], 0.01, 0.9, nesterov=True)
-    x1, x2 = torch.randn(2, BATCH, 1, 1200)
-    seconds = []
-    for _ in range(4):
-        begin = time.perf_counter()
-        loss, _ = made(x1, x2)
+    x1, x2 = torch.randn(2, batch, 1, 1200, device=device)
+
+    def step() -> None:
+        with precision(plan, device):
+            loss, _ = made(x1, x2)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(made.parameters(), 10.0)
         optimizer.step()
-        seconds.append(time.perf_counter() - begin)
-    return BATCH / statistics.median(seconds[1:])
+
+    return batch / statistics.median([timed(step, device) for _ in range(4)][1:])
 
 
 def work(depth: int) -> float:
@@ -112,9 +115,17 @@ def main() -> list[dict[str, Any]]:
         {"name": "a pair on disk, if no segment is shared", "value": 2 * on_disk, "unit": "bytes"},
         {"name": "a pair in memory, as the network reads it", "value": 2 * 1200 * 4.0, "unit": "bytes"},
     ]
+    plan, device = here()
+    limit, batch = arithmetic(plan, device), BATCH if plan.accelerator == "cpu" else 8 * BATCH
     for depth in (18, 50):
-        figures.append(
-            {"name": f"whole steps, depth {depth}, batch {BATCH}", "value": stepping(depth), "unit": "pairs/s"}
-        )
-        figures.append({"name": f"work of a pair, depth {depth}", "value": work(depth), "unit": "G multiply-adds"})
+        fast, each = stepping(depth, batch), work(depth)
+        figures += [
+            {
+                "name": f"whole steps, depth {depth}, batch {batch}, {plan.accelerator}",
+                "value": fast,
+                "unit": "pairs/s",
+            },
+            {"name": f"work of a pair, depth {depth}", "value": each, "unit": "G multiply-adds"},
+            {"name": "of the arithmetic of the device", "value": 100e9 * each * fast / limit, "unit": "%"},
+        ]
     return figures
