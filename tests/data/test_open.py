@@ -39,6 +39,12 @@ def test_a_persons_number_becomes_a_pseudonym_and_a_given_one_stays(tmp_path: Pa
     assert open_recordings(tmp_path / "a.csv", ReadOptions(person="p1"))[0].person == "p1"
 
 
+def test_what_is_said_of_the_person_goes_before_what_the_file_says(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time,ppg,age\n" + "".join(f"{i / 25:.2f},{i % 7},61\n" for i in range(200)))
+    plain, told = (open_recordings(tmp_path / "a.csv", ReadOptions(demographics=d))[0] for d in ({}, {"age": 54.0}))
+    assert told.demographics == {**plain.demographics, "age": 54.0}
+
+
 def test_ids_are_unique(tmp_path: Path) -> None:
     for name in ("x", "y"):
         (tmp_path / name).mkdir()

@@ -37,6 +37,12 @@ Columns = Annotated[
 ]
 Unit = Annotated[str | None, typer.Option("--unit", help="Unit of the values where the file has none.")]
 Person = Annotated[str | None, typer.Option("--person", help="Pseudonym to use instead of one from the file.")]
+About = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--about", metavar="NAME=VALUE", help="Of the person: age, sex, height (cm), weight (kg); repeatable."
+    ),
+]
 Zone = Annotated[str | None, typer.Option("--zone", help="IANA time zone of local times, e.g. Europe/Berlin.")]
 DateFormat = Annotated[
     str | None, typer.Option("--date-format", help="Where dates can be read in two ways, e.g. %d/%m/%Y.")
@@ -52,14 +58,16 @@ def read_options(
     column: Columns = None,
     unit: Unit = None,
     person: Person = None,
+    about: About = None,
     zone: Zone = None,
     date_format: DateFormat = None,
     strict: Strict = False,
 ) -> tuple[Any, str | None]:
     """What a file does not say itself (`core.plugin.ReadOptions`), and the format to read it as.
 
-    Raises `usage` where a --column is not NAME=KIND.
+    Raises `usage` where a --column is not NAME=KIND, or an --about says nothing of a person.
     """
+    from pulsewise.core import people
     from pulsewise.core.errors import UsageError
     from pulsewise.core.plugin import ReadOptions
     from pulsewise.core.recording import KINDS
@@ -71,7 +79,9 @@ def read_options(
             fix = f"kinds: {', '.join(KINDS)}, ignore"
             raise UsageError("usage", f"--column wants NAME=KIND, {text[:60]!r} came", fix=fix)
         named[name] = what
-    return ReadOptions(rate, kind, channel, named, unit, person, zone, date_format, strict), format
+    known = people.stated(about or ())
+    options = ReadOptions(rate, kind, channel, named, unit, person, zone, date_format, strict, demographics=known)
+    return options, format
 
 
 def join(function: Callable[..., None], more: Callable[..., Any], into: str = "") -> Callable[..., None]:

@@ -75,19 +75,22 @@ def stream(
 
     alarms = new_alarms()
     options, format = read_as
+    known = options.demographics
     if source == "stdin":
-        rate, pieces = sources.stdin(options.rate, len(loaded.facts.channels), stale)
+        rate, pieces = sources.stdin(options.rate, len(loaded.facts.signals), stale)
     elif source.startswith("replay:"):
-        rate, pieces = sources.replay(Path(source.removeprefix("replay:")), options, format, loaded, speed)
+        rate, pieces, known = sources.replay(Path(source.removeprefix("replay:")), options, format, loaded, speed)
     else:
         from pulsewise.deploy.devices import Devices, answers
 
-        packets = _live(source, url, topic, group, len(loaded.facts.channels), options.rate)
-        devices = Devices(loaded, options.rate, stale_s=stale, alarms=new_alarms, force=force)
+        packets = _live(source, url, topic, group, len(loaded.facts.signals), options.rate)
+        devices = Devices(
+            loaded, options.rate, stale_s=stale, alarms=new_alarms, force=force, demographics=options.demographics
+        )
         for line in answers(devices, packets):
             _output.line(line)
         return
-    running = Stream(loaded, rate, force=force)
+    running = Stream(loaded, rate, force=force, demographics=known)
     _output.line({"state": running.state, "rate_hz": rate, "delay_s": round(running.delay_s, 3)})
     for answer in _answers(running, pieces):
         said = answer if isinstance(answer, dict) else answer.to_dict()

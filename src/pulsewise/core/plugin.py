@@ -44,6 +44,8 @@ class ReadOptions:
         Unit of the values where the file does not say.
     person : str, optional
         Pseudonym to use instead of one derived from the file.
+    demographics : mapping
+        What is known of the person (`core.people.stated`): it goes before what the file says.
     zone : str, optional
         IANA name for local times.
     date_format : str, optional
@@ -64,6 +66,7 @@ class ReadOptions:
     date_format: str | None = None
     strict: bool = False
     keep_ids: bool = False
+    demographics: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

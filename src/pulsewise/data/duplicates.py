@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core import people
 from pulsewise.core.errors import GateError
 from pulsewise.data.split import Split
 from pulsewise.data.store import Store
@@ -111,7 +112,7 @@ def _numbered(column: NDArray[Any]) -> NDArray[np.int64]:
 def _project(store: Store) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
     """A hash per window and table, shape (N, tables), and a coordinate that sorts alike windows together."""
     random = np.random.default_rng(7)
-    width = len(store.channels) * store.length
+    width = len(people.signals(store.channels)) * store.length
     directions = random.normal(size=(width, _TABLES * _DIRECTIONS + 1)).astype(np.float32) / np.sqrt(width)
     shift = random.uniform(0, _CELL, _TABLES * _DIRECTIONS).astype(np.float32)
     factors = random.integers(1, 2**63, size=_DIRECTIONS, dtype=np.uint64) | np.uint64(1)
@@ -119,13 +120,20 @@ def _project(store: Store) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
     along = np.zeros(len(store), dtype=np.float32)
     for start in range(0, len(store), _CHUNK):
         rows = slice(start, min(start + _CHUNK, len(store)))
-        scaled, usable = _scaled(store.take(np.arange(rows.start, rows.stop)))
+        scaled, usable = _scaled(_waves(store, np.arange(rows.start, rows.stop)))
         projected = scaled @ directions
         cells = np.floor((projected[:, :-1] + shift) / _CELL).astype(np.int64).astype(np.uint64)
         hashes[rows] = (cells.reshape(-1, _TABLES, _DIRECTIONS) * factors).sum(axis=2, dtype=np.uint64)
         hashes[rows][~usable] = np.uint64(0)
         along[rows] = projected[:, -1]
     return hashes, along
+
+
+def _waves(store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The signals (n, C, T) of some windows, without what is known of the person."""
+    samples = store.take(rows)
+    wanted = people.signals(store.channels)
+    return samples if wanted == store.channels else samples[:, [store.channels.index(name) for name in wanted]]
 
 
 def _scaled(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -162,7 +170,7 @@ def _compare(store: Store, first: NDArray[np.int64], second: NDArray[np.int64]) 
     result = np.zeros(len(first))
     for start in range(0, len(first), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        (a, _), (b, _) = (_scaled(store.take(side[rows])) for side in (first, second))
+        (a, _), (b, _) = (_scaled(_waves(store, side[rows])) for side in (first, second))
         # from the difference: 1 - r is known to 1e-7 of itself, r alone only to 1e-7
         result[rows] = 1 - np.mean((a - b).astype(np.float64) ** 2, axis=1) / 2
     return result

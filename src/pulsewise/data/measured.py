@@ -51,7 +51,7 @@ def measure(windows: Windows, raw: Recording, config: Config) -> tuple[Windows, 
     dropped : Dropped
         With the first reason of `config.refuse` that applies, or `low_quality`.
     """
-    signals = [raw.signal(name) for name in config.channels]
+    signals = [raw.signal(name) for name in config.signals]
     judged = [s for s in signals if s.kind in PULSATILE and s.rate >= LOWEST_RATE]
     if not judged or not len(windows):
         return windows, _dropped(windows, np.zeros(len(windows), dtype=bool), np.full(len(windows), "", "<U24"))

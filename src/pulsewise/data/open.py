@@ -194,6 +194,8 @@ def _finished(
             texts, inverse = np.unique(columns[name], return_inverse=True)
             given = name == "person" and options.person
             columns[name] = np.array([text if given else hidden(str(text)) for text in texts])[inverse]
+        for name, value in options.demographics.items():
+            columns[name] = np.full(len(item), value)
         return replace(item, columns=columns)
     p = item.provenance
     why = f"{found.format} by {found.why}" + (f"; {p.why}" if p.why and p.why != found.why else "")
@@ -202,6 +204,7 @@ def _finished(
         id=hidden(item.id),
         session=hidden(item.session),
         person=item.person if options.person else hidden(item.person),
+        demographics={**item.demographics, **options.demographics},
         provenance=replace(p, sha256=digest, why=why, notes=_counted(p.notes)),
     )
 

@@ -72,7 +72,7 @@ def windows_of(
     recording: Recording, condition: conditioning.Config, config: window.Config
 ) -> tuple[Windows, window.Dropped]:
     """A raw recording conditioned, cut and judged: the one way from samples to windows, in preparing and predicting."""
-    wanted = [recording.signal(name) for name in config.channels]
+    wanted = [recording.signal(name) for name in config.signals]
     signals = tuple(conditioning.condition(signal, condition) for signal in wanted)
     windows, dropped = window.cut_counted(replace(recording, signals=signals), config)
     windows, refused = measured.measure(windows, recording, config)

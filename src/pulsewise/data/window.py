@@ -7,7 +7,7 @@ counted with its reason, and nothing is renumbered.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core import people
 from pulsewise.core.errors import InputError
 from pulsewise.core.estimate import REASONS
 from pulsewise.core.recording import Recording
@@ -34,7 +35,8 @@ class Config:
     Parameters
     ----------
     channels : tuple of str
-        Kinds or names of the signals; all at one rate.
+        Kinds or names of the signals, all at one rate; beside them `age`, `sex` (1 male, 0 female), `height`, `weight`
+        and `bmi`, which are the same for all samples of a window and stay as they are.
     length_s : float
         Seconds.
     step_s : float, optional
@@ -68,6 +70,8 @@ class Config:
     def __post_init__(self) -> None:
         if not self.channels or len(set(self.channels)) != len(self.channels):
             raise ValueError(f"channels are different and at least one: {self.channels}")
+        if not self.signals:
+            raise ValueError(f"a window needs a signal, not only {', '.join(self.channels)}")
         if not self.length_s > 0 or (self.step_s is not None and not self.step_s > 0):
             raise ValueError("the length and the step of a window are above 0 s")
         if self.centre == "beat" and self.step_s is not None:
@@ -78,6 +82,11 @@ class Config:
             raise ValueError("template_min is a cosine from 0 to below 1")
         if not 0 <= self.min_quality <= 1 or not set(self.refuse) <= set(REASONS):
             raise ValueError("min_quality is from 0 to 1, and refuse names reasons of core.estimate.REASONS")
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The channels that are signals; the others are known of the person (`core.people.NAMES`)."""
+        return people.signals(self.channels)
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,9 @@ def cut_counted(recording: Recording, config: Config) -> tuple[Windows, Dropped]
 
     Raises `modality` where a channel is missing, `rate` where the channels differ in rate.
     """
+    if config.signals != config.channels:
+        windows, dropped = cut_counted(recording, replace(config, channels=config.signals))
+        return _with_person(windows, recording, config.channels), dropped
     grid = _grid(recording, config)
     length = round(config.length_s * grid.rate)
     if length < 2:
@@ -155,6 +167,26 @@ def cut_counted(recording: Recording, config: Config) -> tuple[Windows, Dropped]
     columns |= _who(recording, int(kept.sum())) | _when(recording, columns["start"], length / grid.rate)
     samples = normal[kept[whole]].astype(np.float32)
     return Windows(samples, grid.rate, config.channels, columns, recording.synthetic), dropped
+
+
+def _with_person(windows: Windows, recording: Recording, channels: tuple[str, ...]) -> Windows:
+    """Windows with what is known of the person as channels of one value."""
+    check_person(recording, channels)
+    samples = np.zeros((len(windows), len(channels), windows.length), np.float32)
+    for c, name in enumerate(channels):
+        if name in people.NAMES:
+            samples[:, c] = people.number(recording.demographics, name)
+        else:
+            samples[:, c] = windows.samples[:, windows.channels.index(name)]
+    return replace(windows, samples=samples, channels=channels)
+
+
+def check_person(recording: Recording, channels: tuple[str, ...]) -> None:
+    """Raise `modality` where a channel is something of the person that the recording does not say."""
+    for name in channels:
+        if name in people.NAMES and np.isnan(people.number(recording.demographics, name)):
+            what = f"windows are to hold the {name} of the person, and it is not known"
+            raise InputError("modality", what, where=recording.id, fix=f"state it: --about {name}=…")
 
 
 @dataclass(frozen=True)

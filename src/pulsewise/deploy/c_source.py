@@ -53,6 +53,10 @@ def layers(bundle: Bundle, precision: Precision) -> Network:
         what = f"C is written of the model `tiny` only; this is {bundle.facts.model.name!r}"
         fix = 'train with model.name = "tiny", or export to onnx or openvino'
         raise UsageError("usage", what + (" in an exported bundle" if bundle.graph else ""), fix=fix)
+    if bundle.facts.signals != bundle.facts.channels:
+        raise UsageError(
+            "usage", "C is written of models that are given signals only", fix="export to onnx or openvino"
+        )
     arrays = {name: array.astype(np.float64) for name, array in bundle.arrays.items()}
     count = sum(name.endswith(".0.weight") for name in arrays)
     blocks = tuple(

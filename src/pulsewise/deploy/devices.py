@@ -6,8 +6,9 @@ Nothing of one device reaches another: a message that cannot be read is an `erro
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from pulsewise.core.errors import InputError, PulsewiseError
@@ -53,6 +54,8 @@ class Devices:
         Silence after which a device is stale.
     alarms : callable
         Makes the alarms of a new device.
+    demographics : mapping
+        What is known of whoever wears them (`Stream`).
     clock : callable
         Seconds, monotonic.
     """
@@ -65,8 +68,10 @@ class Devices:
         stale_s: float = 5.0,
         alarms: Callable[[], list[Alarm]] = list,
         force: bool = False,
+        demographics: Mapping[str, float | str] = MappingProxyType({}),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._demographics = demographics
         self._bundle, self._rate, self._stale, self._alarms = bundle, rate, stale_s, alarms
         self._force, self._clock = force, clock
         self._devices: dict[str, _Device] = {}
@@ -124,7 +129,7 @@ class Devices:
             raise InputError("sampling_rate", what, fix="give --rate HZ, or `rate` in its messages")
         if len(self._devices) >= MOST:
             raise InputError("too_large", f"{MOST} devices are there already", fix="start another worker")
-        stream = Stream(self._bundle, rate, force=self._force)
+        stream = Stream(self._bundle, rate, force=self._force, demographics=self._demographics)
         now = self._clock()
         self._devices[packet.device] = _Device(stream, self._alarms(), heard=now, moved=now)
         self._refused.pop(packet.device, None)

@@ -82,6 +82,8 @@ def inside(bundle: Bundle, rate: float | None = None) -> Inside | str:
     Returns why it cannot in words, where it cannot.
     """
     rate = bundle.facts.rate if rate is None else rate
+    if bundle.facts.signals != bundle.facts.channels:
+        return "it is given what is known of the person beside the signal"
     try:
         conditioning, cutting = configs(bundle)
         conditioning = at_rate(bundle, [rate], conditioning)

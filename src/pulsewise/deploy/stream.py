@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from pulsewise.core.recording import Recording, Signal
 from pulsewise.core.windows import Windows
 from pulsewise.data import measured, window
 from pulsewise.learn.bundle import Bundle
-from pulsewise.learn.estimating import at_rate, configs, estimate_windows
+from pulsewise.learn.estimating import at_rate, configs, cutting_for, estimate_windows
 from pulsewise.signals import condition
 
 Array = NDArray[np.float64]
@@ -97,23 +98,34 @@ class Stream:
         Hz, of all channels.
     force : bool
         Let an untrained bundle answer.
+    demographics : mapping
+        What is known of the person, as `Recording.demographics`: for bundles that take it beside the signal.
 
     Raises
     ------
     UsageError
         `config`: the bundle's conditioning or windows need the whole recording (Butterworth, windows centred on beats).
     InputError
-        `rate`: not one the bundle can work with.
+        `rate`: not one the bundle can work with. `modality`: it needs to know something of the person that is not said.
     """
 
-    def __init__(self, bundle: Bundle, rate: float, *, force: bool = False) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        rate: float,
+        *,
+        force: bool = False,
+        demographics: Mapping[str, float | str] = MappingProxyType({}),
+    ) -> None:
         bundle.check_trained(force)
         conditioning, self._cutting = configs(bundle)
+        self._demographics = dict(demographics)
+        self._cutting = cutting_for(bundle, self._recording(()), self._cutting, bundle.facts.signals)
         if self._cutting.centre == "beat":
             what = "windows centred on beats are chosen from the whole recording and cannot stream"
             raise UsageError("config", what, where="window.centre", fix="use a bundle with windows of a fixed step")
         self.bundle, self.rate, self._force = bundle, rate, force
-        channels = bundle.facts.channels
+        channels = bundle.facts.signals
         conditioning = at_rate(bundle, [rate] * len(channels), conditioning)
         self._filters = [condition.Stream(conditioning, rate) for _ in channels] if conditioning.changes else []
         self._out_rate = self._filters[0].rate if self._filters else rate
@@ -122,7 +134,7 @@ class Stream:
         self._begin()
 
     def _begin(self) -> None:
-        count = len(self.bundle.facts.channels)
+        count = len(self.bundle.facts.signals)
         self._raw, self._out = _Kept(count), _Kept(count)
         self._looked = 0  # conditioned samples looked at so far
         self._filled = np.zeros((count, 0))  # conditioned samples with single missing ones bridged
@@ -150,13 +162,13 @@ class Stream:
         Parameters
         ----------
         samples : array_like, shape (T,) or (C, T)
-            In the order of the bundle's channels; not finite is missing.
+            In the order of the bundle's signals; not finite is missing.
         valid : array_like of bool, same shape, optional
 
         Raises `shape`.
         """
         x = np.atleast_2d(np.asarray(samples, dtype=np.float64))
-        count = len(self.bundle.facts.channels)
+        count = len(self.bundle.facts.signals)
         if x.ndim != 2 or len(x) != count:
             raise InputError("shape", f"samples ({count}, T) are needed, {np.shape(samples)} came")
         good = np.isfinite(x)
@@ -181,7 +193,7 @@ class Stream:
         """
         if count > LONGEST_GAP_S * self.rate:
             raise InputError("time_order", f"{count} samples are said to be lost, more than a day of them")
-        return self.push(np.full((len(self.bundle.facts.channels), count), np.nan))
+        return self.push(np.full((len(self.bundle.facts.signals), count), np.nan))
 
     def flush(self) -> list[Answer]:
         """The last answers, with the end treated as that of a file; then all begins anew."""
@@ -244,7 +256,7 @@ class Stream:
         cutting = replace(self._cutting, step_s=None)
         windows, dropped = window.cut_counted(self._recording(signals), cutting)
         if not len(windows):
-            blank = np.zeros((1, len(signals), self._length), np.float32)
+            blank = np.zeros((1, len(self._cutting.channels), self._length), np.float32)
             columns = {"start": dropped.start, "reason": dropped.reason}
             windows = Windows(blank, self._out_rate, self._cutting.channels, columns)
         start = first / self._out_rate
@@ -257,14 +269,14 @@ class Stream:
         return replace(windows, columns=numbered), float(centre + reach + 2 / self.rate)
 
     def _signals(self, x: Array, valid: NDArray[np.bool_], rate: float, first: int) -> tuple[Signal, ...]:
-        names = self.bundle.facts.channels
+        names = self.bundle.facts.signals
         return tuple(
             Signal(name, name, "", rate, row.astype(np.float32), ok, start=first / rate)
             for name, row, ok in zip(names, x, valid, strict=True)
         )
 
     def _recording(self, signals: Sequence[Signal]) -> Recording:
-        return Recording("stream", tuple(signals))
+        return Recording("stream", tuple(signals), demographics=self._demographics)
 
     # -- answers ----------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pulsewise.core import config
+from pulsewise.core import config, people
 from pulsewise.core.errors import ArtifactError, InputError, NoSignalError, PulsewiseError
 from pulsewise.core.estimate import Estimate
 from pulsewise.core.plugin import Target
@@ -54,10 +54,23 @@ def windows_for(bundle: Bundle, recording: Recording) -> tuple[Windows, window.D
     Raises `modality` where a channel is missing, `rate`, and `no_usable_signal` where nothing is left.
     """
     conditioning, cutting = configs(bundle)
-    if bundle.any_channels:
-        here = tuple(name for name in cutting.channels if _has(recording, name))
-        cutting = replace(cutting, channels=here or cutting.channels)
+    cutting = cutting_for(bundle, recording, cutting, tuple(n for n in cutting.signals if _has(recording, n)))
     return windows_of(recording, at_rate(bundle, _rates(bundle, recording), conditioning), cutting)
+
+
+def cutting_for(
+    bundle: Bundle, recording: Recording, cutting: window.Config, signals: tuple[str, ...]
+) -> window.Config:
+    """The cutting for a recording with these signals: without what a bundle that takes any channels can do without.
+
+    Raises `modality` for what is not known of the person and the bundle cannot do without.
+    """
+    known = tuple(name for name in cutting.channels if name in people.NAMES and _has(recording, name))
+    if not bundle.any_channels:
+        window.check_person(recording, cutting.channels)
+        return cutting
+    here = tuple(name for name in cutting.channels if name in signals or name in known)
+    return replace(cutting, channels=here if signals else cutting.channels)
 
 
 def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -> list[Estimate]:
@@ -143,12 +156,14 @@ def at_rate(bundle: Bundle, rates: Sequence[float], conditioning: condition.Conf
 
 
 def _rates(bundle: Bundle, recording: Recording) -> list[float]:
-    names = bundle.facts.channels
+    names = bundle.facts.signals
     some = tuple(name for name in names if _has(recording, name)) if bundle.any_channels else names
     return [recording.signal(channel).rate for channel in some or names]
 
 
 def _has(recording: Recording, channel: str) -> bool:
+    if channel in people.NAMES:
+        return math.isfinite(people.number(recording.demographics, channel))
     return any(channel in (signal.name, signal.kind) for signal in recording.signals)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pulsewise import __version__
-from pulsewise.core import config
+from pulsewise.core import config, people
 from pulsewise.core.errors import ArtifactError, PulsewiseError
 from pulsewise.core.limits import CHANNELS, JSON_DEPTH, SAMPLES, check_rate
 from pulsewise.core.plugin import Task
@@ -211,6 +211,11 @@ class Facts:
     files: dict[str, File] = field(default_factory=dict)
     graph: GraphFacts = field(default_factory=GraphFacts)
     personal: Personal = field(default_factory=Personal)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The channels that are signals; the others are known of the person."""
+        return people.signals(self.channels)
 
     def __post_init__(self) -> None:
         check_rate(self.rate)

@@ -8,11 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core import people
 from pulsewise.core.errors import InputError
 from pulsewise.core.windows import Windows
 
 CHUNK = 1024
 """Windows read at once."""
+ASIDE = 1e-3
+"""SDs by which the zero of a channel known of the person lies beside its mean, so that nobody has exactly 0."""
 
 
 class Source(Protocol):
@@ -91,6 +94,8 @@ def fit(source: Source, rows: NDArray[np.int64], targets: NDArray[np.float64], q
     if missing:
         raise InputError("label", f"no training window has a label for {', '.join(missing)}", fix="check [label]")
     mean, sd = moments(source, rows)
+    aside = zip(source.channels, mean, sd, strict=True)  # an average person is not one who is missing: 0
+    mean = tuple(m + ASIDE * s if name in people.NAMES else m for name, m, s in aside)
     return Scaling(mean, sd, _tuple(np.nanmean(targets, axis=0)), _tuple(_positive(np.nanstd(targets, axis=0))))
 
 

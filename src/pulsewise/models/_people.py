@@ -8,26 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsewise.core.people import NAMES, numbers
 from pulsewise.core.windows import Windows
 
 Array = NDArray[np.float64]
-NAMES = ("age", "sex", "height", "weight", "bmi")
 
 
 def known(windows: Windows, names: tuple[str, ...] = NAMES) -> Array:
     """Columns (N, D) of windows, NaN where not known; sex is 1 for male and 0 for female."""
     found = np.full((len(windows), len(names)), np.nan)
     for k, name in enumerate(names):
-        column = windows.columns.get(name)
-        if column is None:
-            continue
-        if name == "sex":
-            text = np.char.lower(np.asarray(column).astype(str))
-            found[np.isin(text, ("male", "m")), k] = 1.0
-            found[np.isin(text, ("female", "f")), k] = 0.0
-        else:
-            found[:, k] = np.asarray(column, np.float64)
-    return np.where(np.isfinite(found), found, np.nan)
+        if (column := windows.columns.get(name)) is not None:
+            found[:, k] = numbers(name, column)
+    return found
 
 
 @dataclass(frozen=True)

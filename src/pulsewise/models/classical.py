@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.core.errors import ArtifactError, InputError
+from pulsewise.core.people import NAMES
 from pulsewise.core.registry import needs
 from pulsewise.core.windows import Windows
 from pulsewise.models import _arrays, _people
@@ -63,8 +64,8 @@ class Config:
             raise ValueError("trees, min_leaf, outputs and depth are at least 1")
         if not (0 < self.rate <= 1 and 0 < self.share <= 1):
             raise ValueError("rate and share are above 0 and up to 1")
-        if not set(self.demographics) <= set(_people.NAMES):
-            raise ValueError(f"demographics are of {', '.join(_people.NAMES)}")
+        if not set(self.demographics) <= set(NAMES):
+            raise ValueError(f"demographics are of {', '.join(NAMES)}")
         if min(self.alpha, self.epsilon) < 0 or not self.c > 0:
             raise ValueError("alpha and epsilon are not negative, and c is above 0")
 

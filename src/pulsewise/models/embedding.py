@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pulsewise.core import config as tables
 from pulsewise.core import registry
 from pulsewise.core.errors import ArtifactError, PulsewiseError
+from pulsewise.core.people import NAMES
 from pulsewise.core.windows import Windows
 from pulsewise.models import _people, _ridge
 
@@ -39,13 +40,13 @@ class Config:
     channels: int = 1
     length: int = 0
     outputs: int = 1
-    demographics: tuple[str, ...] = _people.NAMES
+    demographics: tuple[str, ...] = NAMES
 
     def __post_init__(self) -> None:
         if min(self.channels, self.outputs) < 1:
             raise ValueError("channels and outputs are at least 1")
-        if not set(self.demographics) <= set(_people.NAMES):
-            raise ValueError(f"demographics are of {', '.join(_people.NAMES)}")
+        if not set(self.demographics) <= set(NAMES):
+            raise ValueError(f"demographics are of {', '.join(NAMES)}")
 
 
 class Embedding:

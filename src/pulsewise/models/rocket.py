@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsewise.core.errors import ArtifactError
+from pulsewise.core.people import NAMES
 from pulsewise.core.windows import Windows
 from pulsewise.models import _people, _ridge
 from pulsewise.signals import filters
@@ -42,13 +43,13 @@ class Config:
     length: int = 0
     outputs: int = 1
     kernels: int = 1000
-    demographics: tuple[str, ...] = _people.NAMES
+    demographics: tuple[str, ...] = NAMES
 
     def __post_init__(self) -> None:
         if min(self.channels, self.outputs, self.kernels) < 1:
             raise ValueError("channels, outputs and kernels are at least 1")
-        if not set(self.demographics) <= set(_people.NAMES):
-            raise ValueError(f"demographics are of {', '.join(_people.NAMES)}")
+        if not set(self.demographics) <= set(NAMES):
+            raise ValueError(f"demographics are of {', '.join(NAMES)}")
         if 0 < self.length < 16:
             raise ValueError(f"windows of at least 16 samples are needed, {self.length} came")
 

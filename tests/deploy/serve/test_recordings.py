@@ -44,6 +44,13 @@ def test_a_raw_body_is_a_file_too_and_the_form_may_give_the_rate(client: httpx.C
         assert answer.json()["recordings"][0]["channels"][0]["rate"] == 50.0
 
 
+def test_what_is_said_of_the_person_comes_with_the_upload(client: httpx.Client, finger: bytes) -> None:
+    query = "?name=finger.csv&about=age=54&about=sex=female"
+    assert client.post(f"/api/recordings{query}", content=finger).status_code == 201
+    refused = client.post("/api/recordings?name=finger.csv&about=age=1970", content=finger)
+    assert refused.status_code == 400 and refused.json()["code"] == "usage" and "age=54" in refused.json()["fix"]
+
+
 def test_the_files_of_one_record_are_one_recording(client: httpx.Client, tmp_path) -> None:
     from pulsewise.core.recording import Recording
     from pulsewise.formats import wfdb

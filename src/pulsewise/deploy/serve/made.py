@@ -41,7 +41,7 @@ def measure_window(given: Given, arrays: Arrays) -> Made:
 def predict_window(given: Given, arrays: Arrays) -> Made:
     """Estimates of a model from samples (C, T)."""
     bundle = bundle_of(given)
-    recording = window_of(given, arrays, bundle.facts.channels)
+    recording = window_of(given, arrays, bundle.facts.signals)
     return predicting.one(bundle, recording, force=FORCED[0]), []
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from pulsewise.core.errors import UsageError
+from pulsewise.core.people import stated
 from pulsewise.core.plugin import ReadOptions
 from pulsewise.core.recording import KINDS
 from pulsewise.deploy.serve.guard import COOKIE
@@ -80,6 +81,7 @@ async def upload(
     channel: Annotated[str | None, Query(max_length=200, description="Read only this column.")] = None,
     column: Annotated[list[str] | None, Query(description="NAME=KIND, what a column is.")] = None,
     unit: Annotated[str | None, Query(max_length=40, description="Of the values.")] = None,
+    about: Annotated[list[str] | None, Query(description="NAME=VALUE of the person: age, sex, height, weight.")] = None,
     zone: Annotated[str | None, Query(max_length=80, description="IANA time zone of local times.")] = None,
     date_format: Annotated[str | None, Query(max_length=80, description="Such as %d/%m/%Y.")] = None,
     format: Annotated[str | None, Query(max_length=40, description="Read as this format.")] = None,
@@ -94,7 +96,7 @@ async def upload(
     given = {"rate": rate, "kind": kind, "channel": channel, "unit": unit, "zone": zone, "date_format": date_format}
     async with received(request, name) as (folder, digest, fields):
         texts = {key: fields[key] for key in (*given, "format") if fields.get(key)}
-        options = _options({**given, **texts}, column or [], strict)
+        options = _options({**given, **texts}, column or [], about or [], strict)
 
         async def make() -> tuple[Session, Answer]:
             good, bad = await service.work.run(read_upload, folder, options, texts.get("format", format))
@@ -110,7 +112,7 @@ def _refused(one: Refused) -> dict[str, str]:
     return {"file": one.name, **one.error.to_dict()}
 
 
-def _options(given: dict[str, Any], columns: list[str], strict: bool) -> ReadOptions:
+def _options(given: dict[str, Any], columns: list[str], about: list[str], strict: bool) -> ReadOptions:
     named = {}
     for text in columns:
         column, _, what = text.rpartition("=")
@@ -124,7 +126,7 @@ def _options(given: dict[str, Any], columns: list[str], strict: bool) -> ReadOpt
     except ValueError:
         raise UsageError("usage", "rate is a number of Hz", where="rate") from None
     words = {key: given[key] for key in ("kind", "channel", "unit", "zone", "date_format")}
-    return ReadOptions(rate=rate, columns=named, strict=strict, **words)
+    return ReadOptions(rate=rate, columns=named, strict=strict, demographics=stated(about), **words)
 
 
 @router.get("/recordings", summary="The recordings of the session", operation_id="recordings")

@@ -38,7 +38,12 @@ class Model:
             "title": f.name,
             "fingerprint": self.bundle.fingerprint,
             "quantities": [{"quantity": t.quantity, "unit": t.unit} for t in f.task.targets],
-            "input": {"channels": list(f.channels), "rate_hz": f.rate, "window_s": f.length / f.rate},
+            "input": {
+                "channels": list(f.channels),
+                "signals": list(f.signals),
+                "rate_hz": f.rate,
+                "window_s": f.length / f.rate,
+            },
             "runs_on": self.runs_on,
             "trained": f.trained,
             "synthetic": f.synthetic,

@@ -99,7 +99,7 @@ def _asked(socket: WebSocket, service: Service) -> tuple[Stream | Vitals, int, l
     if (model := query.get("model")) is None:
         return Vitals(rate, query.get("kind", "ppg")), 1, alarms
     bundle = shelf.of(service.models, model).bundle
-    return Stream(bundle, rate, force=service.settings.force), len(bundle.facts.channels), alarms
+    return Stream(bundle, rate, force=service.settings.force), len(bundle.facts.signals), alarms
 
 
 def _shown(socket: WebSocket, one: _Session) -> Shown | None:
@@ -107,7 +107,7 @@ def _shown(socket: WebSocket, one: _Session) -> Shown | None:
     if (name := query.get("name")) is None:
         return None
     model = None if isinstance(running, Vitals) else str(query.get("model"))
-    channels = (running.kind,) if isinstance(running, Vitals) else tuple(running.bundle.facts.channels)
+    channels = (running.kind,) if isinstance(running, Vitals) else running.bundle.facts.signals
     return Shown(name_of(name), channels[0], model, channels, running.rate, one.session, one.holder)
 
 

@@ -7,7 +7,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -107,8 +107,9 @@ def _line(line: str, channels: int, number: int) -> tuple[NDArray[np.float64], i
 
 def replay(
     path: Path, options: ReadOptions, format: str | None, bundle: Bundle, speed: float
-) -> tuple[float, Iterator[Piece | None]]:
-    """The first recording of a file in pieces of 0.2 s, at `speed` times real time (0: without waiting).
+) -> tuple[float, Iterator[Piece | None], Mapping[str, float | str]]:
+    """The first recording of a file in pieces of 0.2 s, at `speed` times real time (0: without waiting), its rate and
+    what it says of the person.
 
     Raises what reading raises, `modality` where a channel is missing, and `rate` where channels differ in rate.
     """
@@ -116,13 +117,13 @@ def replay(
     if len(recordings) != 1:
         fix = "give a file with one, or convert it first"
         raise UsageError("usage", f"a replay needs one recording, {len(recordings)} came", fix=fix)
-    signals = [recordings[0].signal(name) for name in bundle.facts.channels]
+    signals = [recordings[0].signal(name) for name in bundle.facts.signals]
     rate = signals[0].rate
     if any(abs(s.rate - rate) > 1e-6 * rate or s.start != signals[0].start for s in signals):
         raise InputError("rate", "the channels of a replay need one rate and one start", fix="convert it first")
     count = min(len(s.samples) for s in signals)
     samples = np.stack([np.where(s.valid, s.samples, np.nan)[:count] for s in signals]).astype(np.float64)
-    return rate, _played(samples, rate, speed)
+    return rate, _played(samples, rate, speed), recordings[0].demographics
 
 
 def _played(samples: NDArray[np.float64], rate: float, speed: float) -> Iterator[Piece]:

@@ -79,7 +79,11 @@ async function upload(files, options = given()) {
 
 function given() {
   const options = new URLSearchParams();
-  for (const [key, value] of new FormData($("upload"))) if (typeof value === "string" && value) options.set(key, value);
+  for (const [key, value] of new FormData($("upload"))) {
+    if (typeof value !== "string" || !value) continue;
+    if (["age", "sex", "height", "weight"].includes(key)) options.append("about", `${key}=${value}`);
+    else options.set(key, value);
+  }
   return options;
 }
 

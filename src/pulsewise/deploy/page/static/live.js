@@ -79,10 +79,10 @@ function start() {
   const model = live.models.get($("model").value);
   if (model) {
     query.set("model", model.name);
-    const wanted = model.input.channels.map((name) => live.one.channels.find((c) => c.name === name) || live.one.channels.find((c) => c.kind === name));
+    const wanted = model.input.signals.map((name) => live.one.channels.find((c) => c.name === name) || live.one.channels.find((c) => c.kind === name));
     if (wanted.length > 1 || wanted[0]) sending = wanted;
     if (sending.some((c) => !c || c.rate !== sending[0].rate)) {
-      fill($("trouble"), problem({ title: "The recording does not fit the model", detail: `it needs ${model.input.channels.join(", ")}, all at one rate`, fix: "choose another model or recording" }));
+      fill($("trouble"), problem({ title: "The recording does not fit the model", detail: `it needs ${model.input.signals.join(", ")}, all at one rate`, fix: "choose another model or recording" }));
       return;
     }
   }
