@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.known_answers, pytest.mark.real_data]
 
 SEEDS = (0, 1, 2)
 SHORT = ("train.epochs=6",)
+KNOWN = ('window.channels=["ppg", "age", "sex", "height", "weight", "bmi"]',)
 MODELS: dict[str, tuple[str, tuple[str, ...], tuple[int, ...]]] = {
     "random convolutions, demographics": ("pressure-rocket", (), SEEDS),
     "random convolutions alone": ("pressure-rocket", ("model.demographics=[]",), SEEDS),
@@ -31,7 +32,10 @@ MODELS: dict[str, tuple[str, tuple[str, ...], tuple[int, ...]]] = {
     "features, boosting": ("pressure-ridge", ("model.kind=boosting",), SEEDS),
     "features, support vectors": ("pressure-ridge", ("model.kind=svm",), SEEDS),
     "LSTM, 25 Hz": ("pressure-lstm", SHORT, SEEDS),
+    "LSTM, 25 Hz, demographics": ("pressure-lstm", (*SHORT, *KNOWN), SEEDS),
     "ResNet34": ("pressure-resnet34", SHORT, SEEDS),
+    "ResNet34, demographics": ("pressure-resnet34", (*SHORT, *KNOWN), SEEDS),
+    "fusion, demographics": ("pressure-resnet34", (*SHORT, *KNOWN, 'model={name="fusion"}'), SEEDS),
 }
 """Recipe, settings and seeds; deep ones with the epochs that two cores do in minutes."""
 ELSEWHERE = ("window.step_s=30",)
