@@ -56,6 +56,9 @@ def test_another_device_site_or_age_is_refused_where_both_sides_know_it(make_wav
         unknown = np.full(n, np.nan if name == "age" else "")
         assert not (fitted.refused(samples, {**asked, name: unknown}) != "").any()
         assert not (domain.fit(samples).refused(samples, {**asked, name: np.full(n, strange)}) != "").any()
+    assert fitted.known == ("age",)
+    assert fitted.unknown(("age", "height"), {**asked, "age": np.r_[np.nan, np.full(n - 1, 40.0)]}, n).sum() == 1
+    assert fitted.unknown(("age",), {}, n).all() and not fitted.unknown((), {}, n).any()
     noise = np.random.default_rng(0).normal(size=samples.shape).astype(np.float32)
     assert (fitted.refused(noise, asked) == "outside_domain").mean() > 0.9
     partly = {**columns, "device": np.where(rows % 2, "wrist", "")}

@@ -118,6 +118,21 @@ def test_an_average_person_is_not_one_who_is_missing(trained: Bundle) -> None:
     assert (trained.facts.scaling.inputs(samples)[0, 1] != 0).all()
 
 
+def test_a_model_that_knew_everybodys_age_does_not_answer_for_an_unknown_one(
+    tmp_path, memory, make_waves, split_people
+) -> None:
+    windows = make_waves(people=30, each=4)
+    age = np.repeat(np.random.default_rng(0).uniform(20, 80, 30), 4)
+    windows = replace(windows, columns={**windows.columns, "age": age, "label_heart_rate": 30 + age})
+    made = recipe.fill(table({"name": "rocket", "kernels": 30, "demographics": ["age"]}))
+    made = replace(made, window=replace(made.window, channels=("ppg",)))
+    train(memory(windows), split_people(windows, 20, 10), made, tmp_path, progress=False)
+    bundle = Bundle.load(tmp_path / "bundle")
+    assert {e.reasons for e in bundle.estimate(recording(sex="male"))} == {("person_unknown",)}
+    assert np.mean([e.value for e in bundle.estimate(recording(age=50.0))]) == pytest.approx(80, abs=8)
+    assert all(e.value is not None for e in bundle.estimate(recording(), force=True))
+
+
 def test_words_of_a_person(trained: Bundle) -> None:
     assert people.stated(["age=54", "sex=M"]) == {"age": 54.0, "sex": "male"}
     for text in ("age=1970", "shoe=43", "height=5.9", "sex=?", "age"):

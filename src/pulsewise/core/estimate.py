@@ -24,6 +24,7 @@ REASONS: dict[str, str] = {
     "outside_domain": "the recording differs from what the model was trained on",
     "other_device": "the device is none of those the model was trained on",
     "other_site": "the site is none of those the model was trained on",
+    "person_unknown": "what the model is given of the person (age, sex, build) is not known: --about states it",
     "other_age": "the person is younger or older than anybody the model was trained on",
     "other_person": "the bundle was personalised for somebody else",
     "untrained": "the model was never trained",

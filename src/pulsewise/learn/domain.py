@@ -6,12 +6,14 @@ sides is held against each other: a recording without a device is not refused fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pulsewise.core import people
 
 SHARE = 0.001
 """Share of training windows left out at either end before the range is widened."""
@@ -39,7 +41,7 @@ class Domain:
     """Ranges of simple statistics per channel over the training windows; empty where nothing was trained.
 
     `devices` and `sites` are those of the training, empty where any window's was unknown (then any is welcome); `ages`
-    the lowest and the highest, None where none was known.
+    the lowest and the highest, None where none was known; `known` the demographics that were known of everybody.
     """
 
     windows: int = 0
@@ -47,6 +49,7 @@ class Domain:
     devices: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     ages: tuple[float, float] | None = None
+    known: tuple[str, ...] = ()
 
     def refused(self, samples: NDArray[np.float32], columns: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
         """Why windows (N, C, T) with these columns are not answered: a code of `core.estimate.REASONS`, or "", (N,).
@@ -66,6 +69,16 @@ class Domain:
             if known and name in columns:
                 text = np.asarray(columns[name]).astype(str)
                 found[(text != "") & ~np.isin(text, known)] = f"other_{name}"
+        return found
+
+    def unknown(self, given: Sequence[str], columns: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.bool_]:
+        """Of which windows something is not known that the model is given and that was known of everybody, (count,).
+
+        Put in by its mean it would be a number about somebody else, with an interval too narrow for it.
+        """
+        found = np.zeros(count, dtype=bool)
+        for name in set(given) & set(self.known):
+            found |= np.isnan(people.numbers(name, columns[name])) if name in columns else True
         return found
 
     def outside(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -121,7 +134,7 @@ def fit(samples: NDArray[np.float32]) -> Domain:
 
 
 def with_people(domain: Domain, columns: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]) -> Domain:
-    """The domain with the devices, sites and ages of the training rows."""
+    """The domain with the devices, sites and ages of the training rows, and what is known of all their people."""
     devices, sites = _places(columns, "device", rows), _places(columns, "site", rows)
     age = np.asarray(columns["age"], dtype=np.float64)[rows] if "age" in columns else np.zeros(0)
     age = age[np.isfinite(age)]
@@ -130,6 +143,11 @@ def with_people(domain: Domain, columns: Mapping[str, NDArray[Any]], rows: NDArr
         devices=devices,
         sites=sites,
         ages=(float(age.min()), float(age.max())) if len(age) else None,
+        known=tuple(
+            name
+            for name in people.NAMES
+            if name in columns and len(rows) and np.isfinite(people.numbers(name, columns[name][rows])).all()
+        ),
     )
 
 

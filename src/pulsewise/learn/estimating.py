@@ -77,7 +77,8 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
     """Every target for every window; raises `modality`, `rate` or `length` for windows of another kind.
 
     A window unlike the training windows, or with an answer that cannot be, is not answered (`outside_domain`), nor one
-    of another device, site or age than any in training (`other_device`, `other_site`, `other_age`).
+    of another device, site or age than any in training (`other_device`, `other_site`, `other_age`), nor one of somebody
+    of whom the model would have to be told more (`person_unknown`).
     """
     facts = bundle.facts
     if not (bundle.trained or force):
@@ -88,6 +89,8 @@ def estimate_windows(bundle: Bundle, windows: Windows, *, force: bool = False) -
     blank = np.float32(np.nan if bundle.any_channels else 0)
     seen = np.where((bundle.present(samples) if bundle.any_channels else finite[:, None])[:, :, None], samples, blank)
     refused = facts.domain.refused(seen, windows.columns)
+    unknown = facts.domain.unknown(facts.model.config.get("demographics", ()), windows.columns, len(windows))
+    refused = np.where(unknown, "person_unknown", refused)
     if facts.personal.how:
         refused = np.where(of_somebody_else(facts.personal, windows.columns["person"]), "other_person", refused)
     start, beat = windows.columns["start"], windows.columns["beat_index"]

@@ -19,7 +19,7 @@ const REASONS = {
   too_short: "shorter than one window", gap: "samples are missing", wrong_modality: "not the kind of signal the model was made for",
   low_quality: "quality below the model’s threshold", few_beats: "too few beats", edge: "too near the start or the end",
   template: "unlike the recording’s other beats", outside_domain: "unlike what the model was trained on", other_device: "an unknown device",
-  other_site: "an unknown site of the body", other_age: "outside the ages the model knows", untrained: "the model was never trained",
+  other_site: "an unknown site of the body", person_unknown: "what the model is given of the person (age, sex, build) is not known", other_age: "outside the ages the model knows", untrained: "the model was never trained",
   not_sinus: "not in sinus rhythm", unavailable: "not measured from such a signal", no_interval: "too few people to state an interval",
   no_number: "the table holds no number", impossible_value: "beyond what is possible",
   other_person: "the model was fitted to somebody else",
