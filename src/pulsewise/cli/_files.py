@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pulsewise.core.errors import InputError, NoSignalError, PulsewiseError
+from pulsewise.core.estimate import REASONS
 
 
 def bundle_folder(given: Path) -> Path:
@@ -32,4 +33,6 @@ def finish(outcomes: Sequence[Mapping[str, Any]], reasons: Iterable[str]) -> Non
             bad[-1]["error"]["code"], f"{len(bad)} of {len(outcomes)} files could not be used", where=names
         )
     if not any(outcome["status"] == "ok" for outcome in outcomes):
-        raise NoSignalError("no_usable_signal", "nothing could be estimated", where=_show.reasons(Counter(reasons)))
+        counted = Counter(reasons)
+        told = "; ".join(dict.fromkeys(REASONS.get(code, code) for code, _ in counted.most_common(2)))
+        raise NoSignalError("no_usable_signal", "nothing could be estimated", where=_show.reasons(counted), fix=told)
