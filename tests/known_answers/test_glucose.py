@@ -1,6 +1,7 @@
 """Known answers: glucose of people never seen (Mendeley), each tested by what the others taught.
 
 Nobody there is ill: a constant errs by 13.6 mg/dL. That no model is known to beat it is the answer, and is held to be.
+The network has half of its recipe's epochs: with all of them it errs by 14.9 (12.5 to 17.9), in twice the time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ pytestmark = [pytest.mark.known_answers, pytest.mark.real_data]
 
 EACH = ("split.name=leave-one-person-out",)
 MODELS = {
-    "ResNet34": ("glucose-resnet34", ()),
+    "ResNet34": ("glucose-resnet34", ("train.epochs=4",)),
     "features, forest": ("glucose-forest", ()),
     "features, ridge": ("glucose-forest", ("model.kind=ridge",)),
 }
