@@ -155,6 +155,7 @@ class Client:
         channel: str | None = None,
         column: Sequence[str] = (),
         unit: str | None = None,
+        about: Sequence[str] = (),
         zone: str | None = None,
         date_format: str | None = None,
         format: str | None = None,
@@ -162,11 +163,13 @@ class Client:
     ) -> Json:
         """Upload the files of one recording, or of several; what could not be read is under `errors`.
 
+        `about` says of the person what the files do not: `["age=54", "sex=female"]`.
+
         An upload that the network breaks can be sent again: it is done once.
         """
         several = [files] if isinstance(files, str | Path | tuple) else list(files)
         given = {"rate": rate, "kind": kind, "channel": channel, "column": list(column), "unit": unit, "zone": zone}
-        given |= {"date_format": date_format, "format": format, "strict": strict or None}
+        given |= {"about": list(about), "date_format": date_format, "format": format, "strict": strict or None}
         form, content = _form([("file", one) for one in several], {})
         return self._json("POST", "/api/recordings", given, form, content, _once())
 
