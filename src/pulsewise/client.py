@@ -128,9 +128,12 @@ class Client:
         """Vital signs of samples (T,) or (C, T), NaN where missing."""
         return self._samples("/api/measure", samples, {"rate": rate, "kind": kind, "window": window, "step": step})
 
-    def predict(self, model: str, samples: ArrayLike, rate: float, kind: str | None = None) -> Json:
-        """Estimates of a model from samples (T,) or (C, T)."""
-        return self._samples(f"/api/predict/{_part(model)}", samples, {"rate": rate, "kind": kind})
+    def predict(
+        self, model: str, samples: ArrayLike, rate: float, kind: str | None = None, about: Sequence[str] = ()
+    ) -> Json:
+        """Estimates of a model from samples (T,) or (C, T) of somebody; `about` as for `upload`."""
+        query = {"rate": rate, "kind": kind, "about": list(about)}
+        return self._samples(f"/api/predict/{_part(model)}", samples, query)
 
     def _samples(self, path: str, samples: ArrayLike, query: Mapping[str, Any]) -> Json:
         array = np.atleast_2d(np.asarray(samples, dtype="<f4"))

@@ -91,6 +91,10 @@ def test_a_window_needs_no_session(client: httpx.Client, pulse) -> None:
     assert said["summary"][0]["quantity"] == "glucose" and said["windows"][0]["value"] is not None
     flat = client.post(f"/api/predict/{MODEL}", params={"rate": 125}, content=bytes(5000)).json()
     assert flat["windows"][0]["value"] is None and flat["windows"][0]["reasons"]
+    whose = {"rate": 125, "about": ["age=54", "sex=female"]}
+    assert client.post(f"/api/predict/{MODEL}", params=whose, content=samples.tobytes()).json() == said
+    refused = client.post(f"/api/predict/{MODEL}", params={"rate": 125, "about": "age=1970"}, content=b"1")
+    assert refused.status_code == 400 and refused.json()["code"] == "usage"
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ def test_a_missing_number_becomes_a_gap_and_is_not_put_together(server, pulse) -
         ("rate=125", [encode(np.ones((1, 9)), seq=1, rate=64)], 1007),
         ("rate=125", [encode(np.ones((1, 9)), seq=7), encode(np.ones((1, 9)), seq=7)], 1008),
         ("rate=nan", [], 1008),
+        (f"rate=125&model={MODEL}&about=age=1970", [], 1008),
         ("rate=0.05", [bytes(400)], 1008),  # an answer every five seconds was one at every moment
         ("rate=0.05&model=small-glucose", [bytes(400)], 1008),
         ("rate=125&version=2", [], 1008),

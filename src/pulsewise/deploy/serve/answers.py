@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pulsewise.core.errors import InputError
 from pulsewise.core.limits import CHANNELS, check_rate
+from pulsewise.core.people import stated
 from pulsewise.deploy.serve import shelf
 from pulsewise.deploy.serve.models import ModelName
 from pulsewise.deploy.serve.service import Here
@@ -61,15 +62,22 @@ async def measure(
 
 @router.post("/predict/{model}", summary="Estimates from samples", operation_id="predict", openapi_extra=SAMPLES)
 async def predict(
-    request: Request, service: Here, model: ModelName, rate: Rate, kind: Kind = None, channels: Channels = 1
+    request: Request,
+    service: Here,
+    model: ModelName,
+    rate: Rate,
+    kind: Kind = None,
+    channels: Channels = 1,
+    about: Annotated[list[str] | None, Query(description="NAME=VALUE of the person: age, sex, height, weight.")] = None,
 ) -> dict[str, Any]:
     """What `pulsewise predict` says of a file with these samples: a row per quantity, and one per window.
 
-    The samples are raw, in the order of the model's channels; they are conditioned and cut as in training.
+    The samples are raw, in the order of the model's signals; they are conditioned and cut as in training.
     """
+    known = stated(about or ())
     shelf.of(service.models, model)
     samples = await received(request, channels)
-    given = {"model": model, "rate": check_rate(rate), "kind": kind}
+    given = {"model": model, "rate": check_rate(rate), "kind": kind, "demographics": known}
     answer, _ = await service.processes.run("predict_window", given, [samples])
     service.metrics.count(answer["windows"])
     return {"model": model, **answer}

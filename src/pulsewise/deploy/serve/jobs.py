@@ -158,4 +158,5 @@ def window_of(given: Given, arrays: Arrays, names: tuple[str, ...]) -> Recording
         Signal(name, kind, "", given["rate"], row, rate_source="option")
         for name, kind, row in zip(names, kinds, samples, strict=True)
     )
-    return Recording("request", signals, provenance=Provenance("http"))
+    known = given.get("demographics") or {}
+    return Recording("request", signals, demographics=known, provenance=Provenance("http"))

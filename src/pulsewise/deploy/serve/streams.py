@@ -28,6 +28,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from pulsewise.core.errors import InputError, PulsewiseError, UsageError
 from pulsewise.core.limits import check_rate
+from pulsewise.core.people import stated
 from pulsewise.deploy.alarm import Alarm
 from pulsewise.deploy.serve import service as serving
 from pulsewise.deploy.serve import shelf, sockets
@@ -99,7 +100,9 @@ def _asked(socket: WebSocket, service: Service) -> tuple[Stream | Vitals, int, l
     if (model := query.get("model")) is None:
         return Vitals(rate, query.get("kind", "ppg")), 1, alarms
     bundle = shelf.of(service.models, model).bundle
-    return Stream(bundle, rate, force=service.settings.force), len(bundle.facts.signals), alarms
+    known = stated(query.getlist("about"))
+    running = Stream(bundle, rate, force=service.settings.force, demographics=known)
+    return running, len(bundle.facts.signals), alarms
 
 
 def _shown(socket: WebSocket, one: _Session) -> Shown | None:
