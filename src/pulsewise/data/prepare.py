@@ -145,6 +145,7 @@ def prepare(
                     done[entry["id"]] = entry
                     if progress:
                         progress(len(done), len(wanted))
+            sweep(job.out / store.SHARDS)  # of a worker that outlived a killed preparation for a moment
             _finish(job, settings, [done[name] for name in wanted])
     return store.Store(job.out)
 

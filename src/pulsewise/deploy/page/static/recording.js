@@ -109,6 +109,8 @@ let timer = 0;
 
 /** Recording, channel and time into the address, for a link that opens on the same view. */
 function permalink() {
+  $("result-link").href = `${location.pathname}/result${state.model ? `?model=${encodeURIComponent(state.model)}` : ""}`;
+  $("to-result").href = $("result-link").href;
   clearTimeout(timer);
   timer = setTimeout(() => {
     const query = new URLSearchParams({ channel: state.channel.name, t0: view.t0.toFixed(2), t1: view.t1.toFixed(2) });
@@ -116,8 +118,6 @@ function permalink() {
     if (state.quantity) query.set("quantity", state.quantity);
     if (state.also) query.set("also", state.also.join(","));
     history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
-    $("result-link").href = `${location.pathname}/result${state.model ? `?model=${encodeURIComponent(state.model)}` : ""}`;
-    $("to-result").href = $("result-link").href;
   }, 150);
 }
 
